@@ -1,0 +1,3 @@
+//! signalpost
+
+fn main() {}
