@@ -1,1 +1,6 @@
-//! core
+//! Signalpost's rules: what to deliver, and how; pure types and functions.
+//!
+//! Invariant: no async, I/O, clock, randomness, environment or logs; time and randomness are arguments.
+
+pub mod delivery;
+pub mod retry;
