@@ -2,5 +2,9 @@
 //!
 //! Invariant: no async, I/O, clock, randomness, environment or logs; time and randomness are arguments.
 
+pub mod address;
+pub mod batch;
 pub mod delivery;
+pub mod outcome;
+pub mod request;
 pub mod retry;

@@ -1,0 +1,90 @@
+//! Batch: which stretch of a queued row a request carries, and the bytes and the identity that follow from it.
+//!
+//! A row at position `p` with `n` events covers the addresses `p..p + n`. An event keeps its address through every
+//! split, so the identity of a request is a function of addresses alone.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ring::digest::{Context, SHA256};
+use uuid::{Builder, Uuid};
+
+/// Consecutive events of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The address of the first.
+    pub address: i64,
+    /// How many.
+    pub count: u32,
+}
+
+/// The id of a batch: the same for the same events in the same order, also after a restart.
+pub fn id(mapping_id: i64, stretches: impl IntoIterator<Item = Stretch>) -> Uuid {
+    let mut context = Context::new(&SHA256);
+    context.update(&mapping_id.to_be_bytes());
+    for stretch in stretches {
+        context.update(&stretch.address.to_be_bytes());
+        context.update(&stretch.count.to_be_bytes());
+    }
+    let digest = context.finish();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The elements of an array's text without its brackets.
+pub fn interior(array: &Bytes) -> Bytes {
+    match array.len() {
+        0 | 1 => Bytes::new(),
+        length => array.slice(1..length - 1),
+    }
+}
+
+/// One array's text of several interiors.
+pub fn join(interiors: &[Bytes]) -> Bytes {
+    let length: usize = interiors.iter().map(|part| part.len() + 1).sum();
+    let mut text = BytesMut::with_capacity(length + 2);
+    text.put_u8(b'[');
+    for part in interiors.iter().filter(|part| !part.is_empty()) {
+        if text.len() > 1 {
+            text.put_u8(b',');
+        }
+        text.put_slice(part);
+    }
+    text.put_u8(b']');
+    text.freeze()
+}
+
+/// How many of `count` events go into the first of two halves.
+pub fn half(count: u32) -> u32 {
+    count.div_ceil(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joining_keeps_every_element_in_order() {
+        let arrays =
+            ["[1,2]", "[]", "[{\"a\":[3]}]"].map(|text| interior(&Bytes::from_static(text.as_bytes())));
+        assert_eq!(join(&arrays), "[1,2,{\"a\":[3]}]");
+        assert_eq!(join(&[]), "[]");
+    }
+
+    #[test]
+    fn an_id_depends_on_the_mapping_and_on_every_address() {
+        let stretch = |address, count| Stretch { address, count };
+        let same = || [stretch(10_000, 3), stretch(20_000, 4)];
+        assert_eq!(id(1, same()), id(1, same()));
+        assert_ne!(id(1, same()), id(2, same()));
+        assert_ne!(id(1, same()), id(1, [stretch(10_000, 3), stretch(20_000, 5)]));
+        assert_ne!(id(1, same()), id(1, [stretch(20_000, 4), stretch(10_000, 3)]));
+        assert_eq!(id(1, same()).get_version_num(), 8);
+    }
+
+    #[test]
+    fn halves_add_up_and_shrink() {
+        for count in 2..50 {
+            assert!(half(count) < count && half(count) * 2 >= count);
+        }
+    }
+}
