@@ -8,3 +8,5 @@ pub mod delivery;
 pub mod outcome;
 pub mod request;
 pub mod retry;
+pub mod secret;
+pub mod signature;
