@@ -1,1 +1,114 @@
-//! storage
+//! Storage: everything that Signalpost keeps, in one Postgres database, and the only crate that holds SQL.
+//!
+//! Invariants: what a method reports as done is committed; a lost connection is an error that says it is transient,
+//! never a hang; no transaction stays open across anything but statements.
+
+mod catalog;
+mod error;
+mod notify;
+mod queue;
+mod retention;
+mod schema;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use catalog::{
+    ApplyError, Catalog, CatalogStore, Change, ChangeKind, Destination, FieldChange, MappingRow,
+    SealingKeyError, SealingKeys, Source, Wanted, WantedDestination, WantedMapping, WantedSource,
+    WriteKeyHash,
+};
+pub use error::StorageError;
+pub use notify::{Channel, Wakeups};
+pub use queue::{
+    AttemptLog, BuryReason, BuryRow, Found, Hold, NewBatch, NewRejected, Owned, OwnerId, OwnershipStore,
+    PARTITIONS, PutRow, Queue, Row, Settled, Settlement, Snapshot, partition_of,
+};
+pub use retention::Retention;
+pub use schema::{MIGRATOR, Migrated, migrate};
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct ConnectOptions {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// How many connections may be open at a time, listeners not counted.
+    pub connections_max: u32,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: String,
+}
+
+/// The database: a pool of connections and the parts that use it. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    pool: PgPool,
+    listeners: PgPool,
+}
+
+impl Storage {
+    /// Does not connect yet: a database that is away shows when it is used.
+    pub fn connect(options: &ConnectOptions) -> Result<Self, StorageError> {
+        let connect = PgConnectOptions::from_str(&options.url)
+            .map_err(StorageError::Address)?
+            .application_name(&options.application_name)
+            .options(SESSION);
+        let pool = |connections_max| {
+            PgPoolOptions::new()
+                .max_connections(connections_max)
+                .acquire_timeout(Duration::from_secs(5))
+                .test_before_acquire(false) // a round trip on every statement; a broken connection says so anyway
+                .connect_lazy_with(connect.clone())
+        };
+        Ok(Self { pool: pool(options.connections_max), listeners: pool(8) })
+    }
+
+    /// Succeeds when the database answers and its schema is the one this build was made for.
+    pub async fn ready(&self) -> Result<(), StorageError> {
+        schema::check(&self.pool).await
+    }
+
+    /// The pool itself, for tests and measurements.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// What waits to be delivered.
+    pub fn queue(&self) -> Queue {
+        Queue::new(self.pool.clone())
+    }
+
+    /// What is configured.
+    pub fn catalog(&self) -> CatalogStore {
+        CatalogStore::new(self.pool.clone())
+    }
+
+    /// Which dispatcher delivers which lanes.
+    pub fn ownership(&self) -> OwnershipStore {
+        OwnershipStore::new(self.pool.clone())
+    }
+
+    /// How long what is done is kept.
+    pub fn retention(&self) -> Retention {
+        Retention::new(self.pool.clone())
+    }
+
+    /// Hints that something changed. Needs a running tokio runtime; keeps one connection until dropped.
+    pub fn listen(&self, channel: Channel) -> Wakeups {
+        Wakeups::start(self.listeners.clone(), channel)
+    }
+}
+
+/// Every statement of this crate is meant to use its index, whatever the planner last heard of a table that is full one
+/// minute and empty the next; none may hang for ever.
+const SESSION: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    ("statement_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+];

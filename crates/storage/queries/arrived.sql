@@ -1,0 +1,16 @@
+-- arrived: fresh rows of partitions $2 that became visible since snapshot $1; always at least one row, which carries the
+-- new snapshot. Index: batches_arrival (from the snapshot's end, and once for each transaction it saw in progress). Locks: none.
+SELECT pg_current_snapshot()::text AS "snapshot!", b.mapping_id AS "mapping_id?", b.position AS "position?",
+       b.event_count AS "event_count?", b.bytes AS "bytes?"
+FROM (VALUES (true)) AS always (present)
+LEFT JOIN LATERAL (
+    SELECT mapping_id, position, event_count, octet_length(payload) AS bytes
+    FROM signalpost.batches
+    WHERE transaction_id >= pg_snapshot_xmax($1::text::pg_snapshot) AND due_at IS NULL
+      AND mapping_id % 64 = ANY ($2::smallint[])
+    UNION ALL
+    SELECT mapping_id, position, event_count, octet_length(payload)
+    FROM signalpost.batches
+    WHERE transaction_id = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND due_at IS NULL
+      AND mapping_id % 64 = ANY ($2::smallint[])
+) AS b ON true

@@ -1,0 +1,107 @@
+//! Catalog: sources, destinations and mappings, as configured.
+//!
+//! Invariants: shared secrets are stored sealed and write keys hashed; a destination has at most five mappings, at
+//! positions 1 to 5; every change raises the version.
+
+mod apply;
+mod load;
+mod sealing;
+mod wanted;
+
+use sqlx::PgPool;
+
+use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
+
+pub use apply::{ApplyError, Change, ChangeKind, FieldChange};
+pub use sealing::{SealingKeyError, SealingKeys};
+pub use wanted::{Wanted, WantedDestination, WantedMapping, WantedSource};
+
+use crate::StorageError;
+
+/// SHA-256 of a write key.
+pub type WriteKeyHash = [u8; 32];
+
+/// Everything that is configured, as of a version.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Raised by every change.
+    pub version: i64,
+    /// Whoever sends events.
+    pub sources: Vec<Source>,
+    /// Where their events go.
+    pub destinations: Vec<Destination>,
+    /// What each destination sends, by position.
+    pub mappings: Vec<MappingRow>,
+}
+
+/// Whoever sends events.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The keys it may use, without the revoked ones.
+    pub write_keys: Vec<WriteKeyHash>,
+}
+
+/// One configured webhook destination of one source.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Its number.
+    pub id: i64,
+    /// The source whose events it gets.
+    pub source_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether new events are queued for it.
+    pub enabled: bool,
+    /// The secret of `X-Signature`; none: requests are not signed.
+    pub shared_secret: Option<Secret>,
+    /// What the signature covers.
+    pub signature: SignatureMode,
+    /// How numbers are written.
+    pub numbers: Numbers,
+    /// Time-outs, concurrency, retry, addresses.
+    pub delivery: Delivery,
+}
+
+/// One mapping of a destination; also its lane.
+#[derive(Debug, Clone)]
+pub struct MappingRow {
+    /// Its number.
+    pub id: i64,
+    /// The destination it belongs to.
+    pub destination_id: i64,
+    /// 1 to 5.
+    pub position: i16,
+    /// Its name.
+    pub name: String,
+    /// Whether new events are queued for it.
+    pub enabled: bool,
+    /// Whether nothing of it is sent for now.
+    pub paused: bool,
+    /// The condition that decides whether it wants an event.
+    pub trigger: String,
+    /// Segment's mapping object.
+    pub fields: serde_json::Value,
+}
+
+/// What is configured. Cheap to clone.
+#[derive(Clone)]
+pub struct CatalogStore {
+    pool: PgPool,
+}
+
+impl CatalogStore {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The version alone: has anything changed?
+    pub async fn version(&self) -> Result<i64, StorageError> {
+        Ok(sqlx::query_scalar!("SELECT version FROM signalpost.catalog_version")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+}

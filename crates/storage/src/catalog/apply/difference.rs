@@ -1,0 +1,155 @@
+//! The difference between what is configured and what is wanted, in words that may be shown: secrets are masked.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::{SealingKeys, WantedDestination, WantedMapping, sealing::Sealed};
+
+/// One thing that applying changed, or left although the file does not list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What happened to it.
+    pub kind: ChangeKind,
+    /// Kind and full name: `mapping shop/warehouse/orders`.
+    pub what: String,
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+}
+
+/// What happened to a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Created,
+    /// It was there, and differs.
+    Updated,
+    /// It is gone.
+    Removed,
+    /// It is there, and the file does not list it: left as it is.
+    Unlisted,
+}
+
+/// One setting that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// Its name in the configuration file.
+    pub name: &'static str,
+    /// As it was; none: there was nothing.
+    pub before: Option<String>,
+    /// As it is now; none: nothing is left.
+    pub after: Option<String>,
+}
+
+impl Change {
+    pub(super) fn of(created: bool, what: String, fields: Vec<FieldChange>) -> Option<Self> {
+        let kind = if created { ChangeKind::Created } else { ChangeKind::Updated };
+        (created || !fields.is_empty()).then_some(Self { kind, what, fields })
+    }
+}
+
+impl FieldChange {
+    pub(super) fn added(name: &'static str, value: String) -> Self {
+        Self { name, before: None, after: Some(value) }
+    }
+
+    pub(super) fn removed(name: &'static str, value: String) -> Self {
+        Self { name, before: Some(value), after: None }
+    }
+
+    /// Nothing when there is a before and it equals the after.
+    fn between(name: &'static str, before: Option<String>, after: String) -> Option<Self> {
+        let same = before.as_ref() == Some(&after);
+        (!same).then_some(Self { name, before, after: Some(after) })
+    }
+}
+
+/// A destination as it is stored.
+pub(super) struct StoredDestination {
+    pub(super) id: i64,
+    pub(super) enabled: bool,
+    pub(super) sealed: Option<Sealed>,
+    pub(super) signature: String,
+    pub(super) numbers: String,
+    pub(super) delivery: Value,
+}
+
+/// A mapping as it is stored.
+pub(super) struct StoredMapping {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) position: i16,
+    pub(super) enabled: bool,
+    pub(super) trigger: String,
+    pub(super) fields: Value,
+}
+
+pub(super) fn of_destination(
+    current: Option<&StoredDestination>,
+    wanted: &WantedDestination,
+    keys: &SealingKeys,
+    name: &str,
+) -> Vec<FieldChange> {
+    let before = |field: fn(&StoredDestination) -> String| current.map(field);
+    let plain = [
+        FieldChange::between("enabled", before(|one| one.enabled.to_string()), wanted.enabled.to_string()),
+        FieldChange::between("signature", before(|one| one.signature.clone()), word(&wanted.signature)),
+        FieldChange::between("numbers", before(|one| one.numbers.clone()), word(&wanted.numbers)),
+        FieldChange::between(
+            "delivery",
+            before(|one| one.delivery.to_string()),
+            settings(wanted).to_string(),
+        ),
+    ];
+    plain.into_iter().chain([secret_change(current, wanted, keys, name)]).flatten().collect()
+}
+
+fn secret_change(
+    current: Option<&StoredDestination>,
+    wanted: &WantedDestination,
+    keys: &SealingKeys,
+    name: &str,
+) -> Option<FieldChange> {
+    let sealed = current.and_then(|current| current.sealed.as_ref());
+    let mask = |is_set: bool| is_set.then(|| "***".to_owned());
+    let same = match (sealed, &wanted.shared_secret) {
+        (None, None) => true,
+        (Some(sealed), Some(wanted)) => {
+            keys.seals_with(&sealed.key_id)
+                && keys.open(sealed, name).is_ok_and(|current| current.expose() == wanted.expose())
+        }
+        _ => false,
+    };
+    (!same).then(|| FieldChange {
+        name: "shared_secret",
+        before: mask(sealed.is_some()),
+        after: mask(wanted.shared_secret.is_some()),
+    })
+}
+
+pub(super) fn of_mapping(
+    current: Option<&StoredMapping>,
+    wanted: &WantedMapping,
+    position: i16,
+) -> Vec<FieldChange> {
+    let before = |field: fn(&StoredMapping) -> String| current.map(field);
+    let fields = [
+        FieldChange::between("position", before(|one| one.position.to_string()), position.to_string()),
+        FieldChange::between("enabled", before(|one| one.enabled.to_string()), wanted.enabled.to_string()),
+        FieldChange::between("trigger", before(|one| one.trigger.clone()), wanted.trigger.clone()),
+        FieldChange::between("fields", before(|one| one.fields.to_string()), wanted.fields.to_string()),
+    ];
+    fields.into_iter().flatten().collect()
+}
+
+/// The delivery settings as they are stored.
+pub(super) fn settings(wanted: &WantedDestination) -> Value {
+    serde_json::to_value(&wanted.delivery).expect("settings are plain values")
+}
+
+/// An enum's word as it is stored.
+pub(super) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        other => unreachable!("an enum of words, not {other:?}"),
+    }
+}
