@@ -4,6 +4,7 @@
 //! [`Node::write`] gives is a fixpoint of `JSON.stringify(JSON.parse(text))`; a value whose text is
 //! such a fixpoint already is recognised while parsing and is written by copying it.
 
+mod edit;
 mod elements;
 mod error;
 mod node;

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod batch;
 pub mod delivery;
+pub mod event;
 pub mod json;
 pub mod outcome;
 pub mod request;

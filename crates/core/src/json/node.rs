@@ -44,6 +44,12 @@ impl<'a> Node<'a> {
         Node { index, ..self }
     }
 
+    /// The place on the tape, for [`Document::node`]: stays valid while the document is only appended to.
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
     /// Which of the six kinds it is.
     #[inline]
     pub fn kind(self) -> Kind {
