@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use elements::{Elements, elements};
 pub use error::{Mistake, ParseError};
 pub use node::{Items, Kind, Members, Node};
-pub use number::{NumberText, number_text, write_number};
+pub use number::{NumberText, number_text, text_to_number, write_number};
 pub use order::array_index;
 pub use string::write_string;
 

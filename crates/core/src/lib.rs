@@ -12,3 +12,4 @@ pub mod request;
 pub mod retry;
 pub mod secret;
 pub mod signature;
+pub mod trigger;

@@ -53,6 +53,50 @@ pub fn write_number(value: f64, out: &mut String) {
     }
 }
 
+/// `Number(text)`: blanks around it do not count, nothing is 0, what is no number is NaN.
+pub fn text_to_number(text: &str) -> f64 {
+    let is_blank = |c: char| c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}');
+    let text = text.trim_matches(is_blank);
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    match text.as_bytes() {
+        [] => 0.0,
+        [b'0', b'x' | b'X', ..] => whole_number(&text[2..], 4),
+        [b'0', b'o' | b'O', ..] => whole_number(&text[2..], 3),
+        [b'0', b'b' | b'B', ..] => whole_number(&text[2..], 1),
+        [b'-', ..] if unsigned == "Infinity" => f64::NEG_INFINITY,
+        _ if unsigned == "Infinity" => f64::INFINITY,
+        // Rust's own words for infinity and NaN are none of JavaScript's.
+        _ if unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            text.parse().unwrap_or(f64::NAN)
+        }
+        _ => f64::NAN,
+    }
+}
+
+/// A whole number in a base of `2^bits`.
+fn whole_number(digits: &str, bits: u32) -> f64 {
+    if digits.is_empty() {
+        return f64::NAN;
+    }
+    let mut head = 0_u128;
+    let mut dropped = 0_i32;
+    for digit in digits.chars() {
+        let Some(digit) = digit.to_digit(1 << bits) else {
+            return f64::NAN;
+        };
+        if head >> 120 == 0 {
+            head = head << bits | u128::from(digit);
+        } else {
+            // Far below the last bit of a double: only whether anything was dropped decides how it is rounded.
+            head |= u128::from(digit != 0);
+            dropped = dropped.saturating_add(1);
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "rounding is what is asked for")]
+    let head = head as f64;
+    head * f64::powi(2.0, dropped.saturating_mul(bits.cast_signed()))
+}
+
 /// The double that the text of a JSON number stands for; beyond the largest it is infinite.
 pub(super) fn value(raw: &str) -> f64 {
     raw.parse().expect("the parser saw a number")
