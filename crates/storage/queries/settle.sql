@@ -1,11 +1,12 @@
--- settle: what attempts proved, of the partitions $2 that are still owner $1's in epoch $3; the rest has no effect.
+-- settle: what attempts proved, of the partitions $2 that are still owner $1's in epoch $3; the rest has no effect. A lease
+-- that ran out without anybody taking the partition does not matter: nobody else can have settled.
 -- Returns the partitions that are. Index: batches_pkey, one look a row. Locks: the partitions' keys (a new owner waits),
 -- then the rows.
 WITH held AS (
     SELECT p.number
     FROM signalpost.partitions p
     JOIN unnest($2::smallint[], $3::bigint[]) AS h (number, epoch) ON p.number = h.number AND p.epoch = h.epoch
-    WHERE p.owner = $1 AND p.lease_ends_at > now()
+    WHERE p.owner = $1
     FOR KEY SHARE OF p
 ), gone AS (
     DELETE FROM signalpost.batches b

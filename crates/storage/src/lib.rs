@@ -104,7 +104,8 @@ impl Storage {
 
 /// Every statement of this crate is meant to use its index, whatever the planner last heard of a table that is full one
 /// minute and empty the next; none may hang for ever.
-const SESSION: [(&str, &str); 6] = [
+const SESSION: [(&str, &str); 7] = [
+    ("enable_bitmapscan", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),

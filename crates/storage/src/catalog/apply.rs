@@ -6,7 +6,7 @@
 mod difference;
 mod statements;
 
-use sqlx::{PgConnection, types::Json};
+use sqlx::PgConnection;
 
 use super::{
     CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource, sealing::Sealed,
@@ -241,14 +241,7 @@ async fn apply_mappings(
         let current = listed.iter().find(|one| one.name == mapping.name);
         let fields = difference::of_mapping(current.copied(), mapping, position(index));
         if current.is_none() || !fields.is_empty() {
-            statements::put_mapping(
-                connection,
-                destination_id,
-                position(index),
-                mapping,
-                &Json(&mapping.fields),
-            )
-            .await?;
+            statements::put_mapping(connection, destination_id, position(index), mapping).await?;
         }
         changes.extend(Change::of(
             current.is_none(),

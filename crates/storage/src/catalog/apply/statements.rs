@@ -118,7 +118,7 @@ pub(super) async fn put_destination(
     sqlx::query_scalar!(
         "INSERT INTO signalpost.destinations
              (source_id, name, enabled, shared_secret, shared_secret_key, signature, numbers, delivery)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::json)
          ON CONFLICT (source_id, name) DO UPDATE
          SET enabled = excluded.enabled, shared_secret = excluded.shared_secret,
              shared_secret_key = excluded.shared_secret_key, signature = excluded.signature,
@@ -131,7 +131,7 @@ pub(super) async fn put_destination(
         key_id,
         difference::word(&wanted.signature),
         difference::word(&wanted.numbers),
-        Json(difference::settings(wanted)) as _
+        difference::settings(wanted).to_string()
     )
     .fetch_one(connection)
     .await
@@ -164,11 +164,10 @@ pub(super) async fn put_mapping(
     destination_id: i64,
     position: i16,
     wanted: &WantedMapping,
-    fields: &Json<&serde_json::Value>,
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO signalpost.mappings (destination_id, position, name, enabled, trigger, fields)
-         VALUES ($1, $2, $3, $4, $5, $6)
+         VALUES ($1, $2, $3, $4, $5, $6::text::json)
          ON CONFLICT (destination_id, name) DO UPDATE
          SET position = excluded.position, enabled = excluded.enabled, trigger = excluded.trigger,
              fields = excluded.fields",
@@ -177,7 +176,7 @@ pub(super) async fn put_mapping(
         &wanted.name,
         wanted.enabled,
         &wanted.trigger,
-        fields as _
+        wanted.fields.to_string() // as text: the order of its keys counts, and a jsonb parameter would lose it
     )
     .execute(connection)
     .await?;

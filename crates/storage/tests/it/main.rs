@@ -1,0 +1,12 @@
+//! Storage against a real Postgres: one database a test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod catalog;
+mod fencing;
+mod ownership;
+mod plans;
+mod schema;
+mod settle;
+mod support;
+mod tail;

@@ -1,0 +1,49 @@
+//! Ownership: fair shares, takeover, giving back.
+
+use signalpost_storage::OwnerId;
+use uuid::Uuid;
+
+use crate::support::{LEASE, dead_owner, owner, storage};
+
+#[tokio::test]
+async fn one_dispatcher_owns_everything_and_two_share_evenly() {
+    let storage = storage().await;
+    let ownership = storage.ownership();
+    let (first, holds) = owner(&storage, LEASE).await;
+    assert_eq!(holds.len(), 64);
+    let (second, holds) = owner(&storage, LEASE).await;
+    assert!(holds.is_empty(), "nothing is free yet");
+
+    let owned = ownership.heartbeat(first, "first", LEASE, &[]).await.unwrap();
+    assert_eq!((owned.holds.len(), owned.surplus.len()), (64, 32));
+    let kept = ownership.heartbeat(first, "first", LEASE, &owned.surplus).await.unwrap();
+    assert_eq!((kept.holds.len(), kept.surplus.len()), (32, 0));
+    let taken = ownership.heartbeat(second, "second", LEASE, &[]).await.unwrap();
+    assert_eq!((taken.holds.len(), taken.taken_over.len()), (32, 0));
+}
+
+#[tokio::test]
+async fn what_a_dead_dispatcher_held_is_taken_over_when_its_lease_ends() {
+    let storage = storage().await;
+    dead_owner(&storage).await;
+    let owned = storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[]).await.unwrap();
+    assert_eq!((owned.holds.len(), owned.taken_over.len()), (64, 64));
+    assert!(owned.holds.iter().all(|hold| hold.epoch == 2));
+}
+
+#[tokio::test]
+async fn what_is_given_back_is_free_at_once_and_not_taken_over() {
+    let storage = storage().await;
+    let (first, _) = owner(&storage, LEASE).await;
+    storage.ownership().release_all(first).await.unwrap();
+    let owned = storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[]).await.unwrap();
+    assert_eq!((owned.holds.len(), owned.taken_over.len()), (64, 0));
+}
+
+#[tokio::test]
+async fn a_heartbeat_of_an_owner_keeps_its_epochs() {
+    let storage = storage().await;
+    let (me, before) = owner(&storage, LEASE).await;
+    let after = storage.ownership().heartbeat(me, "me", LEASE, &[]).await.unwrap();
+    assert_eq!(before, after.holds);
+}

@@ -1,0 +1,73 @@
+//! What these tests share: a storage on a fresh database, batches, and short ways to look.
+
+use std::time::Duration;
+
+use signalpost_storage::{
+    AttemptLog, ConnectOptions, Found, Hold, NewBatch, OwnerId, Settlement, Storage, partition_of,
+};
+use uuid::Uuid;
+
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const ALL: std::ops::Range<i16> = 0..64;
+
+pub(crate) async fn storage() -> Storage {
+    let database = signalpost_testkit::postgres().await;
+    Storage::connect(&ConnectOptions {
+        url: database.url.clone(),
+        connections_max: 8,
+        application_name: "storage tests".to_owned(),
+    })
+    .unwrap()
+}
+
+/// A batch of `count` numbered events for a lane.
+pub(crate) fn batch(mapping_id: i64, count: i32) -> NewBatch {
+    let events: Vec<String> = (0..count).map(|number| format!("{{\"n\":{number}}}")).collect();
+    NewBatch { mapping_id, event_count: count, payload: format!("[{}]", events.join(",")), target: None }
+}
+
+pub(crate) async fn all(storage: &Storage, mapping_id: i64) -> Vec<Found> {
+    storage.queue().page(mapping_id, 0, 10_000, true).await.unwrap()
+}
+
+pub(crate) async fn count(storage: &Storage, table: &str) -> i64 {
+    let statement = format!("SELECT count(*) FROM signalpost.{table}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(storage.pool()).await.unwrap()
+}
+
+pub(crate) async fn owner(storage: &Storage, lease: Duration) -> (OwnerId, Vec<Hold>) {
+    let me = OwnerId(Uuid::new_v4());
+    let owned = storage.ownership().heartbeat(me, "test", lease, &[]).await.unwrap();
+    (me, owned.holds)
+}
+
+pub(crate) fn hold_of(holds: &[Hold], mapping_id: i64) -> Hold {
+    *holds.iter().find(|hold| hold.partition == partition_of(mapping_id)).expect("owned")
+}
+
+/// A settlement that so far changes nothing but the log.
+pub(crate) fn settlement(hold: Hold, mapping_id: i64) -> Settlement {
+    let log = AttemptLog {
+        batch_id: Uuid::new_v4(),
+        attempt: 1,
+        outcome: "delivered",
+        status: Some(200),
+        error: None,
+        response: None,
+        event_count: 2,
+        body_bytes: 17,
+        started_ago: Duration::from_millis(5),
+        latency: Duration::from_millis(5),
+    };
+    Settlement { hold, mapping_id, log: Some(log), delete: vec![], put: vec![], bury: vec![] }
+}
+
+/// A dispatcher that owns everything and is dead: its lease has ended and it was last seen long ago.
+pub(crate) async fn dead_owner(storage: &Storage) -> (OwnerId, Vec<Hold>) {
+    let dead = owner(storage, Duration::ZERO).await;
+    sqlx::raw_sql("UPDATE signalpost.dispatchers SET seen_at = seen_at - interval '10 minutes'")
+        .execute(storage.pool())
+        .await
+        .unwrap();
+    dead
+}
