@@ -1,0 +1,379 @@
+//! Value: what a mapping works on while it resolves. JSON's six kinds and absent.
+//!
+//! Invariants: what comes from the event or from the mapping's own text is borrowed, never copied; composites are
+//! shared, so that a clone is cheap; absent stands only inside composites built here and is never written.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::keys;
+use super::meter::{Excess, Meter};
+use super::path::Step;
+use crate::json::{Kind, Node, Numbers, number_text, write_number, write_string};
+
+/// An object built by a mapping: keys as they were first put, values as they were last put.
+pub(super) type Object<'e> = IndexMap<Cow<'e, str>, Value<'e>>;
+
+/// A value while a mapping resolves.
+#[derive(Clone)]
+pub enum Value<'e> {
+    /// No value at all, which is not `null`.
+    Absent,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number that was computed.
+    Number(f64),
+    /// A string that lives elsewhere.
+    Str(&'e str),
+    /// A string that was computed.
+    Text(Rc<str>),
+    /// A value of the event, or of the mapping's own text.
+    Node(Node<'e>),
+    /// An array that was built.
+    Array(Rc<Vec<Value<'e>>>),
+    /// An object that was built.
+    Object(Rc<IndexMap<Cow<'e, str>, Value<'e>>>),
+}
+
+impl<'e> Value<'e> {
+    pub(super) fn text(text: String) -> Value<'e> {
+        Value::Text(text.into())
+    }
+
+    pub(super) fn array(items: Vec<Value<'e>>) -> Value<'e> {
+        Value::Array(Rc::new(items))
+    }
+
+    pub(super) fn object(members: Object<'e>) -> Value<'e> {
+        Value::Object(Rc::new(members))
+    }
+
+    /// An owned copy of a value whose document does not live long enough.
+    pub(super) fn owned(node: Node<'_>) -> Value<'e> {
+        match node.kind() {
+            Kind::Null => Value::Null,
+            Kind::Bool => Value::Bool(node.as_bool() == Some(true)),
+            Kind::Number => Value::Number(node.as_f64().unwrap_or_default()),
+            Kind::String => Value::text(node.as_str().unwrap_or_default().into_owned()),
+            Kind::Array => Value::array(node.items().map(Value::owned).collect()),
+            Kind::Object => {
+                let member =
+                    |(key, value): (Cow<'_, str>, _)| (Cow::Owned(key.into_owned()), Value::owned(value));
+                Value::object(node.members().map(member).collect())
+            }
+        }
+    }
+
+    /// The kind as messages print it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Absent => "undefined",
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::Str(_) | Value::Text(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+            Value::Node(node) => kind_name(node.kind()),
+        }
+    }
+
+    /// No value at all.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Value::Absent)
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Value::Null) || matches!(self, Value::Node(node) if node.kind() == Kind::Null)
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        self.type_name() == "object"
+    }
+
+    pub(crate) fn is_array(&self) -> bool {
+        self.type_name() == "array"
+    }
+
+    pub(super) fn is_truthy(&self) -> bool {
+        match self {
+            Value::Absent | Value::Null => false,
+            Value::Bool(truth) => *truth,
+            Value::Number(number) => *number != 0.0,
+            Value::Str(text) => !text.is_empty(),
+            Value::Text(text) => !text.is_empty(),
+            Value::Array(_) | Value::Object(_) => true,
+            Value::Node(node) => is_truthy(*node),
+        }
+    }
+
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(truth) => Some(*truth),
+            Value::Node(node) => node.as_bool(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Number(number) => Some(*number),
+            Value::Node(node) => node.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// The text, of a string only.
+    pub(crate) fn as_str(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Value::Str(text) => Some(Cow::Borrowed(text)),
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Node(node) => node.as_str(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn member(&self, step: &Step) -> Value<'e> {
+        match self {
+            Value::Node(node) => member(*node, step),
+            Value::Str(text) => unit(text, step),
+            Value::Text(text) => unit(text, step),
+            Value::Object(members) => members.get(&*step.key).cloned().unwrap_or(Value::Absent),
+            Value::Array(items) => match step.index {
+                Some(index) => items.get(index as usize).cloned().unwrap_or(Value::Absent),
+                None if &*step.key == "length" => count(items.len()),
+                None => Value::Absent,
+            },
+            Value::Absent | Value::Null | Value::Bool(_) | Value::Number(_) => Value::Absent,
+        }
+    }
+
+    /// The member of an object that has this key.
+    pub(crate) fn named(&self, key: &str) -> Value<'e> {
+        match self {
+            Value::Node(node) => node.get(key).map_or(Value::Absent, Value::Node),
+            Value::Object(members) => members.get(key).cloned().unwrap_or(Value::Absent),
+            _ => Value::Absent,
+        }
+    }
+
+    /// The items of an array; nothing for any other kind.
+    pub(crate) fn items(&self) -> Vec<Value<'e>> {
+        match self {
+            Value::Array(items) => items.to_vec(),
+            Value::Node(node) if node.kind() == Kind::Array => node.items().map(Value::Node).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The members of an object, an array (`0`, `1`, …) or a string (its UTF-16 units), in the order in which
+    /// ECMAScript walks them; nothing for any other kind.
+    pub(crate) fn members(&self) -> Vec<(Cow<'e, str>, Value<'e>)> {
+        let numbered = |items: Vec<Value<'e>>| {
+            items.into_iter().enumerate().map(|(index, item)| (Cow::Owned(index.to_string()), item)).collect()
+        };
+        match self {
+            Value::Object(members) => {
+                in_order(members).into_iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+            Value::Node(node) if node.kind() == Kind::Object => {
+                node.members().map(|(key, value)| (key, Value::Node(value))).collect()
+            }
+            other => match other.as_str() {
+                Some(text) => numbered(text.encode_utf16().map(|unit| Value::text(lone(unit))).collect()),
+                None => numbered(other.items()),
+            },
+        }
+    }
+
+    /// Without the absent members of objects, at every depth.
+    pub(crate) fn cleaned(self, meter: &Meter) -> Result<Value<'e>, Excess> {
+        meter.spend(1)?;
+        match self {
+            Value::Object(members) => {
+                let mut kept = Object::with_capacity(members.len());
+                for (key, value) in members.iter().filter(|(_, value)| !value.is_absent()) {
+                    kept.insert(key.clone(), value.clone().cleaned(meter)?);
+                }
+                Ok(Value::object(kept))
+            }
+            Value::Array(items) => {
+                let items: Result<_, _> = items.iter().map(|item| item.clone().cleaned(meter)).collect();
+                Ok(Value::array(items?))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Appends the value's text as a template prints it. Absent and `null` print nothing.
+    pub(crate) fn write_text(&self, numbers: Numbers, meter: &Meter, out: &mut String) -> Result<(), Excess> {
+        let before = out.len();
+        match self {
+            Value::Absent | Value::Null => {}
+            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+            Value::Number(number) => push_number(*number, out),
+            Value::Str(text) => out.push_str(text),
+            Value::Text(text) => out.push_str(text),
+            Value::Object(_) => out.push_str("[object Object]"),
+            Value::Array(items) => join(items.iter(), numbers, meter, out)?,
+            Value::Node(node) => match node.kind() {
+                Kind::Null => {}
+                Kind::String => out.push_str(&node.as_str().unwrap_or_default()),
+                Kind::Object => out.push_str("[object Object]"),
+                Kind::Array => join(node.items().map(Value::Node), numbers, meter, out)?,
+                Kind::Bool | Kind::Number => node.write(numbers, out),
+            },
+        }
+        meter.spend(out.len() - before)
+    }
+
+    /// Appends the JSON text. Answers whether there was anything to write.
+    pub(crate) fn write_json(
+        &self,
+        numbers: Numbers,
+        meter: &Meter,
+        out: &mut String,
+    ) -> Result<bool, Excess> {
+        let before = out.len();
+        match self {
+            Value::Absent => return Ok(false),
+            Value::Null => out.push_str("null"),
+            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+            Value::Number(number) => write_number(*number, out),
+            Value::Str(text) => write_string(text, out),
+            Value::Text(text) => write_string(text, out),
+            Value::Node(node) => node.write(numbers, out),
+            Value::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    if !item.write_json(numbers, meter, out)? {
+                        out.push_str("null");
+                    }
+                }
+                out.push(']');
+            }
+            Value::Object(members) => {
+                out.push('{');
+                for (key, value) in in_order(members).into_iter().filter(|(_, value)| !value.is_absent()) {
+                    if !out.ends_with('{') {
+                        out.push(',');
+                    }
+                    write_string(key, out);
+                    out.push(':');
+                    value.write_json(numbers, meter, out)?;
+                }
+                out.push('}');
+            }
+        }
+        // Nested text is counted once a level: what is deep and large costs more, which is what it is.
+        meter.spend(out.len() - before)?;
+        Ok(true)
+    }
+
+    /// The JSON text of the value; nothing when it is absent.
+    pub fn to_json(&self, numbers: Numbers) -> Option<String> {
+        let mut out = String::new();
+        self.write_json(numbers, &Meter::unlimited(), &mut out).ok().filter(|is_there| *is_there).map(|_| out)
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_json(Numbers::Ecmascript).as_deref().unwrap_or("absent"))
+    }
+}
+
+/// Appends a number's text; unlike JSON, `NaN` and `Infinity` are spelled out.
+pub(super) fn push_number(number: f64, out: &mut String) {
+    out.push_str(number_text(number).as_ref());
+}
+
+/// The length of a text in UTF-16 units.
+pub(super) fn units(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
+}
+
+/// One UTF-16 unit as text; half of a surrogate pair becomes the replacement character.
+pub(super) fn lone(unit: u16) -> String {
+    char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
+}
+
+pub(super) fn is_truthy(node: Node<'_>) -> bool {
+    match node.kind() {
+        Kind::Object | Kind::Array => true,
+        Kind::Null => false,
+        Kind::Bool => node.as_bool() == Some(true),
+        Kind::Number => node.as_f64() != Some(0.0),
+        Kind::String => node.raw() != "\"\"",
+    }
+}
+
+pub(super) fn member<'e>(node: Node<'e>, step: &Step) -> Value<'e> {
+    let found = match node.kind() {
+        Kind::Object => node.get(&step.key),
+        Kind::Array => match step.index {
+            Some(index) => node.item(index as usize),
+            None if &*step.key == "length" => return count(node.len()),
+            None => None,
+        },
+        Kind::String => return unit(&node.as_str().unwrap_or_default(), step),
+        Kind::Null | Kind::Bool | Kind::Number => None,
+    };
+    found.map_or(Value::Absent, Value::Node)
+}
+
+fn unit<'e>(text: &str, step: &Step) -> Value<'e> {
+    match step.index {
+        Some(index) => match text.encode_utf16().nth(index as usize) {
+            Some(unit) => Value::text(lone(unit)),
+            None => Value::Absent,
+        },
+        None if &*step.key == "length" => count(units(text)),
+        None => Value::Absent,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a length in memory is far below 2^53")]
+pub(super) fn count<'e>(length: usize) -> Value<'e> {
+    Value::Number(length as f64)
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Bool => "boolean",
+        Kind::Number => "number",
+        Kind::String => "string",
+        Kind::Array => "array",
+        Kind::Object => "object",
+    }
+}
+
+fn in_order<'v, 'e>(members: &'v Object<'e>) -> Vec<(&'v Cow<'e, str>, &'v Value<'e>)> {
+    let mut ordered: Vec<_> = members.iter().collect();
+    ordered.sort_by_key(|(key, _)| keys::rank(key));
+    ordered
+}
+
+fn join<'e, V: std::borrow::Borrow<Value<'e>>>(
+    items: impl Iterator<Item = V>,
+    numbers: Numbers,
+    meter: &Meter,
+    out: &mut String,
+) -> Result<(), Excess> {
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        item.borrow().write_text(numbers, meter, out)?;
+    }
+    Ok(())
+}
