@@ -1,0 +1,173 @@
+//! Catalog: what is configured, compiled: the triggers and recipes of every source's enabled mappings.
+//!
+//! Invariants: readers see one version whole; a mapping that does not compile is kept, and fails for every event it
+//! might have wanted, so that nothing is dropped silently.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use signalpost_core::event::Event;
+use signalpost_core::json::Numbers;
+use signalpost_core::payload::{Recipe, Rejection};
+use signalpost_core::target::Target;
+use signalpost_core::trigger::Trigger;
+use signalpost_storage::{Catalog, Destination, MappingRow};
+
+use crate::auth::KeyHash;
+use crate::rows::Capacity;
+
+/// How many events a row of a mapping without batching holds: bounds what a dispatcher that dies can send twice.
+const UNBATCHED_EVENTS: u32 = 25;
+
+/// One version of the configuration, ready to be used.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    pub(crate) version: i64,
+    keys: HashMap<KeyHash, Arc<Source>>,
+    mappings: HashMap<i64, Arc<Mapping>>,
+}
+
+/// A source and the enabled mappings of its enabled destinations.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) mappings: Vec<Arc<Mapping>>,
+}
+
+/// A mapping, compiled.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) id: i64,
+    /// "destination/mapping".
+    pub(crate) name: String,
+    /// "source/destination/mapping".
+    pub(crate) full_name: String,
+    pub(crate) capacity: Capacity,
+    made_from: MadeFrom,
+    parts: Result<Parts, Rejection>,
+}
+
+/// Everything that compiling a mapping depends on.
+#[derive(Debug, PartialEq)]
+struct MadeFrom {
+    full_name: String,
+    trigger: String,
+    fields: serde_json::Value,
+    numbers: Numbers,
+    batch_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Parts {
+    trigger: Trigger,
+    recipe: Recipe,
+}
+
+impl Compiled {
+    /// Compiles what changed since `previous` and takes the rest from there.
+    pub(crate) fn new(catalog: Catalog, previous: &Self) -> Self {
+        let destinations: HashMap<i64, &Destination> =
+            catalog.destinations.iter().filter(|one| one.enabled).map(|one| (one.id, one)).collect();
+        let names: HashMap<i64, &str> =
+            catalog.sources.iter().map(|source| (source.id, source.name.as_str())).collect();
+        let mut rows: Vec<&MappingRow> = catalog.mappings.iter().filter(|row| row.enabled).collect();
+        rows.sort_by_key(|row| (row.destination_id, row.position));
+
+        let mut mappings = HashMap::new();
+        let mut of_source: HashMap<i64, Vec<Arc<Mapping>>> = HashMap::new();
+        for row in rows {
+            let Some(destination) = destinations.get(&row.destination_id) else { continue };
+            let Some(source) = names.get(&destination.source_id) else { continue };
+            let mapping = previous.reuse(row, MadeFrom::new(source, destination, row));
+            mappings.insert(row.id, Arc::clone(&mapping));
+            of_source.entry(destination.source_id).or_default().push(mapping);
+        }
+        let mut keys = HashMap::new();
+        for source in catalog.sources {
+            let compiled = Arc::new(Source { mappings: of_source.remove(&source.id).unwrap_or_default() });
+            for key in source.write_keys {
+                keys.insert(key, Arc::clone(&compiled));
+            }
+        }
+        Self { version: catalog.version, keys, mappings }
+    }
+
+    fn reuse(&self, row: &MappingRow, made_from: MadeFrom) -> Arc<Mapping> {
+        match self.mappings.get(&row.id) {
+            Some(mapping) if mapping.made_from == made_from => Arc::clone(mapping),
+            _ => Arc::new(Mapping::compile(row, made_from)),
+        }
+    }
+
+    /// The source that this write key belongs to.
+    pub(crate) fn source(&self, key: &KeyHash) -> Option<&Arc<Source>> {
+        self.keys.get(key)
+    }
+
+    /// The mappings that do not compile, and why.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = (&Mapping, &Rejection)> {
+        self.mappings.values().filter_map(|mapping| mapping.parts.as_ref().err().map(|why| (&**mapping, why)))
+    }
+}
+
+impl MadeFrom {
+    fn new(source: &str, destination: &Destination, row: &MappingRow) -> Self {
+        Self {
+            full_name: format!("{source}/{}/{}", destination.name, row.name),
+            trigger: row.trigger.clone(),
+            fields: row.fields.clone(),
+            numbers: destination.numbers,
+            batch_bytes: destination.delivery.batch_bytes,
+        }
+    }
+}
+
+impl Mapping {
+    fn compile(row: &MappingRow, made_from: MadeFrom) -> Self {
+        let parts = Parts::compile(&made_from);
+        let batching = parts.as_ref().ok().and_then(|parts| parts.recipe.batching());
+        let events = batching.map_or(UNBATCHED_EVENTS, |batching| batching.size);
+        let full_name = made_from.full_name.clone();
+        Self {
+            id: row.id,
+            name: full_name.split_once('/').map_or(full_name.as_str(), |(_, name)| name).to_owned(),
+            full_name,
+            capacity: Capacity { events, bytes: made_from.batch_bytes },
+            made_from,
+            parts,
+        }
+    }
+
+    /// Whether this mapping wants the event.
+    pub(crate) fn wants(&self, event: &Event) -> Result<bool, Rejection> {
+        let parts = self.parts.as_ref().map_err(Clone::clone)?;
+        parts
+            .trigger
+            .matches(event)
+            .map_err(|error| Rejection { path: String::from("/trigger"), reason: error.to_string() })
+    }
+
+    /// Appends the event's payload; nothing is appended on an error. The target is there when it is not static.
+    pub(crate) fn write(&self, event: &Event, out: &mut String) -> Result<Option<Target>, Rejection> {
+        self.parts.as_ref().map_err(Clone::clone)?.recipe.write_payload(event.document(), out)
+    }
+
+    /// Whether every payload goes to the same target.
+    pub(crate) fn has_static_target(&self) -> bool {
+        self.parts.as_ref().is_ok_and(|parts| parts.recipe.static_target().is_some())
+    }
+}
+
+impl Parts {
+    fn compile(from: &MadeFrom) -> Result<Self, Rejection> {
+        let trigger = Trigger::parse(&from.trigger).map_err(|error| Rejection {
+            path: String::from("/trigger"),
+            reason: format!("the trigger does not compile: {error}"),
+        })?;
+        let recipe = Recipe::compile(&from.fields, from.numbers).map_err(|problems| {
+            let first = problems.into_iter().next();
+            let (path, message) = first.map(|one| (one.path, one.message)).unwrap_or_default();
+            Rejection { path, reason: format!("the mapping does not compile: {message}") }
+        })?;
+        Ok(Self { trigger, recipe })
+    }
+}

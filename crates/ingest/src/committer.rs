@@ -1,0 +1,205 @@
+//! Committer: many requests share one commit.
+//!
+//! Invariants: a request is answered only after the commit that holds all of it; a commit that was begun is never
+//! cancelled (it runs in the committer's own task, not in a call's); when a commit fails, every request in it fails.
+//! An idle committer commits at once; requests gather only while all committers are busy.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use signalpost_storage::{NewRejected, Queue, StorageError};
+use tokio::sync::{Notify, oneshot};
+use tracing::{error, warn};
+
+use crate::limits::Room;
+use crate::metrics::{CommitOutcome, Metrics, OfCommit};
+use crate::rows::{self, Row};
+
+/// What one request wants stored: all of it, or nothing.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rejected: Vec<NewRejected>,
+}
+
+impl Wanted {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.rejected.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let rejected = |one: &NewRejected| one.event.len() + one.reason.len();
+        self.rows.iter().map(Row::bytes).sum::<usize>() + self.rejected.iter().map(rejected).sum::<usize>()
+    }
+}
+
+/// Why a request was not stored, or is not known to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommitError {
+    #[error("the database can't be reached; nothing is acknowledged")]
+    Unavailable,
+    #[error("the database refused the events; the server's log says why")]
+    Failed,
+    #[error("the server is going away")]
+    Closed,
+}
+
+/// The answer to a request handed to the committers: resolves when its commit ended.
+#[derive(Debug)]
+pub(crate) struct Pending(oneshot::Receiver<Result<(), CommitError>>);
+
+impl Pending {
+    pub(crate) async fn committed(&mut self) -> Result<(), CommitError> {
+        (&mut self.0).await.unwrap_or(Err(CommitError::Closed))
+    }
+}
+
+#[derive(Debug)]
+struct Submission {
+    wanted: Wanted,
+    bytes: usize,
+    answer: oneshot::Sender<Result<(), CommitError>>,
+    /// Held until the commit ended: what is being committed still takes memory.
+    room: Room,
+}
+
+/// What is waiting for a committer.
+#[derive(Debug, Default)]
+struct Line {
+    submissions: VecDeque<Submission>,
+    closed: bool,
+}
+
+/// Hands requests to the committers.
+pub(crate) struct Committer {
+    line: Mutex<Line>,
+    arrival: Notify,
+    commit_bytes_max: usize,
+    queue: Queue,
+    /// Rung when something was queued.
+    pub(crate) queued: Notify,
+    /// Rung when Postgres failed: the readiness check should look now.
+    pub(crate) troubled: Arc<Notify>,
+    metrics: Metrics,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        queue: Queue,
+        commit_bytes_max: usize,
+        troubled: Arc<Notify>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            line: Mutex::default(),
+            arrival: Notify::new(),
+            commit_bytes_max,
+            queue,
+            queued: Notify::new(),
+            troubled,
+            metrics,
+        }
+    }
+
+    /// Puts a request in line.
+    pub(crate) fn submit(&self, wanted: Wanted, room: Room) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        let bytes = wanted.bytes();
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if !line.closed {
+            line.submissions.push_back(Submission { wanted, bytes, answer, room });
+            drop(line);
+            self.arrival.notify_one();
+        }
+        Pending(pending)
+    }
+
+    /// Lets the committers end once the line is empty.
+    pub(crate) fn close(&self) {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.arrival.notify_one();
+    }
+
+    /// Commits until `close`. Several may run.
+    pub(crate) async fn run(&self) {
+        loop {
+            let arrival = self.arrival.notified();
+            match self.take() {
+                Some(submissions) => self.commit(submissions).await,
+                None if self.is_closed() => break,
+                None => arrival.await,
+            }
+        }
+        // The next committer waits at the same bell.
+        self.arrival.notify_one();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
+    /// What goes into the next commit; nobody waits for a request that its client gave up, so that is left out.
+    fn take(&self) -> Option<Vec<Submission>> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = line.submissions.front() {
+            if !taken.is_empty() && bytes + next.bytes > self.commit_bytes_max {
+                break;
+            }
+            bytes += next.bytes;
+            taken.extend(line.submissions.pop_front().filter(|next| !next.answer.is_closed()));
+        }
+        (!taken.is_empty()).then_some(taken)
+    }
+
+    async fn commit(&self, submissions: Vec<Submission>) {
+        self.metrics.commit_requests.observe(f64::from(u32::try_from(submissions.len()).unwrap_or(u32::MAX)));
+        let (wanted, waiting): (Vec<_>, Vec<_>) =
+            submissions.into_iter().map(|one| (one.wanted, (one.answer, one.room))).unzip();
+        let outcome = self.store(wanted).await;
+        for (answer, room) in waiting {
+            drop(room);
+            // A client that went away does not hear that its events are stored.
+            let _gone = answer.send(outcome);
+        }
+    }
+
+    async fn store(&self, wanted: Vec<Wanted>) -> Result<(), CommitError> {
+        let mut rejected = Vec::new();
+        let rows = wanted.into_iter().map(|one| {
+            rejected.extend(one.rejected);
+            one.rows
+        });
+        let batches = rows::join(rows);
+        let started = Instant::now();
+        let outcome = self.queue.enqueue(&batches, &rejected).await;
+        self.metrics.commit_duration.observe(started.elapsed().as_secs_f64());
+        let outcome = outcome.map_err(|error| self.report(&error));
+        self.metrics.commits.get_or_create(&OfCommit { outcome: label(outcome) }).inc();
+        if outcome.is_ok() && !batches.is_empty() {
+            self.queued.notify_one();
+        }
+        outcome
+    }
+
+    fn report(&self, error: &StorageError) -> CommitError {
+        self.troubled.notify_one();
+        if error.is_transient() {
+            warn!(error = error as &dyn std::error::Error, "commit failed: nothing was acknowledged");
+            CommitError::Unavailable
+        } else {
+            error!(error = error as &dyn std::error::Error, "the database refused a commit");
+            CommitError::Failed
+        }
+    }
+}
+
+fn label(outcome: Result<(), CommitError>) -> CommitOutcome {
+    match outcome {
+        Ok(()) => CommitOutcome::Committed,
+        Err(CommitError::Unavailable | CommitError::Closed) => CommitOutcome::Unavailable,
+        Err(CommitError::Failed) => CommitOutcome::Failed,
+    }
+}

@@ -1,0 +1,132 @@
+//! Intake: one request's way from its events to its commit, the same for a call and for a message of a stream.
+//!
+//! Invariants: nothing is mapped before there is room for it; a receipt exists only once its request is committed or
+//! needs no commit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signalpost_core::json::Limits;
+use signalpost_proto::v1::{Event, Receipt};
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use crate::auth::{self, AuthError, KeyHash};
+use crate::catalog::Source;
+use crate::committer::{CommitError, Committer, Pending};
+use crate::limits::{RequestLimits, Room, Waiting};
+use crate::metrics::Metrics;
+use crate::pipeline::{self, Mapped};
+use crate::readiness::Readiness;
+use crate::status;
+
+/// What a client should wait before it tries again.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+const RETRY_LATER: Duration = Duration::from_secs(5);
+
+/// What every call needs.
+pub(crate) struct Intake {
+    pub(crate) readiness: watch::Receiver<Readiness>,
+    pub(crate) request_limits: RequestLimits,
+    pub(crate) event_limits: Limits,
+    pub(crate) waiting: Waiting,
+    pub(crate) patience: Duration,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Intake {
+    /// The write key of a call, and the source it belongs to.
+    pub(crate) fn authenticate(&self, metadata: &MetadataMap) -> Result<(KeyHash, Arc<Source>), Status> {
+        let key = auth::key_hash(metadata).map_err(|error| self.unauthenticated(error))?;
+        Ok((key, self.source(&key)?))
+    }
+
+    /// The source that a key belongs to, now.
+    pub(crate) fn source(&self, key: &KeyHash) -> Result<Arc<Source>, Status> {
+        match &*self.readiness.borrow() {
+            Readiness::Ready(catalog) => {
+                catalog.source(key).cloned().ok_or_else(|| self.unauthenticated(AuthError::Unknown))
+            }
+            Readiness::Starting => {
+                Err(status::unavailable("STARTING", "the configuration is not loaded yet", RETRY_SOON))
+            }
+            Readiness::Away(_) => Err(unavailable(CommitError::Unavailable)),
+        }
+    }
+
+    fn unauthenticated(&self, error: AuthError) -> Status {
+        self.metrics.unauthenticated.inc();
+        status::unauthenticated(error)
+    }
+
+    /// The size of a request, if it is within the limits; `field` is what a client would call its events.
+    pub(crate) fn measure(&self, field: &str, events: &[Event]) -> Result<usize, Status> {
+        let measured = self.request_limits.check(events);
+        measured.map_err(|error| status::invalid_request(field, &error.to_string()))
+    }
+
+    /// Room for a request, or `RESOURCE_EXHAUSTED` after a while.
+    pub(crate) async fn reserve(&self, source: &Source, bytes: usize) -> Result<Room, Status> {
+        self.waiting.reserve(footprint(source, bytes), self.patience).await.map_err(|_full| {
+            self.metrics.exhausted.inc();
+            status::exhausted("too much is waiting to be committed; try again later", RETRY_SOON)
+        })
+    }
+
+    /// Room for a message of a stream, however long that takes: the stream is not read meanwhile.
+    pub(crate) async fn reserve_patiently(&self, source: &Source, bytes: usize) -> Room {
+        self.waiting.reserve_patiently(footprint(source, bytes)).await
+    }
+
+    pub(crate) async fn map(&self, source: &Source, events: &[Event]) -> Mapped {
+        pipeline::run(source, events, &self.event_limits, &self.metrics).await
+    }
+
+    /// Hands what is wanted to the committers.
+    pub(crate) fn submit(&self, mapped: Mapped, mut room: Room, started: Instant) -> Unanswered {
+        let Mapped { wanted, receipt } = mapped;
+        let pending = (!wanted.is_empty()).then(|| {
+            room.shrink_to(wanted.bytes());
+            self.committer.submit(wanted, room)
+        });
+        Unanswered { receipt, pending, started }
+    }
+
+    /// The receipt, once the request is committed.
+    pub(crate) async fn answer(&self, unanswered: &mut Unanswered) -> Result<Receipt, Status> {
+        if let Some(pending) = &mut unanswered.pending {
+            pending.committed().await.map_err(unavailable)?;
+        }
+        self.metrics.request_duration.observe(unanswered.started.elapsed().as_secs_f64());
+        Ok(std::mem::take(&mut unanswered.receipt))
+    }
+}
+
+/// A request that is mapped and, if anything of it must be stored, in line to be committed.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    receipt: Receipt,
+    pending: Option<Pending>,
+    started: Instant,
+}
+
+/// What a request takes while it waits: the events themselves, and a payload for each mapping.
+fn footprint(source: &Source, bytes: usize) -> usize {
+    bytes.saturating_mul(source.mappings.len().max(1))
+}
+
+fn unavailable(error: CommitError) -> Status {
+    let (reason, retry_after) = match error {
+        CommitError::Unavailable => ("DATABASE_UNAVAILABLE", RETRY_SOON),
+        CommitError::Failed => ("DATABASE_REFUSED", RETRY_LATER),
+        CommitError::Closed => ("GOING_AWAY", RETRY_SOON),
+    };
+    status::unavailable(reason, &error.to_string(), retry_after)
+}
+
+/// A stream ends because the server does.
+pub(crate) fn going_away() -> Status {
+    unavailable(CommitError::Closed)
+}

@@ -1,0 +1,232 @@
+//! Server: one gRPC server with its services, its committers, and how they end.
+//!
+//! Invariants: the committers outlive every call; when `run` returns, everything that was accepted is answered or its
+//! connection is gone.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalpost_core::json::Limits;
+use signalpost_proto::v1::ingest_service_server::IngestServiceServer;
+use signalpost_storage::{Queue, SealingKeys, Storage};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::util::MapResponseLayer;
+use tracing::{info, warn};
+
+use crate::committer::Committer;
+use crate::config::{Config, ConfigError, Tls};
+use crate::intake::Intake;
+use crate::limits::{RequestLimits, Waiting};
+use crate::metrics::Metrics;
+use crate::readiness::{Keeper, Readiness};
+use crate::service::Service;
+use crate::status;
+
+/// How long dispatchers are left alone after a wake-up: at most two hundred hints a second, however many commits.
+const WAKE_PAUSE: Duration = Duration::from_millis(5);
+/// How long a client may take over its TLS handshake.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// What a message may have beyond its events: tags, lengths and numbers.
+const FRAMING_BYTES: usize = 1 << 20;
+/// How much of one connection, and of one call on it, may be on its way without having been read.
+const CONNECTION_WINDOW: u32 = 2 << 20;
+const CALL_WINDOW: u32 = 1 << 20;
+
+/// Why ingest ended, other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting could not work.
+    #[error("the ingest settings could not work")]
+    Config(#[from] ConfigError),
+    /// The certificate, its key or the client authorities could not be used.
+    #[error("the TLS settings could not be used: check tls.certificate, tls.key and tls.client_ca")]
+    Tls(#[source] tonic::transport::Error),
+    /// Server reflection could not be set up.
+    #[error("the service descriptions are unusable")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// Connections could not be served.
+    #[error("the gRPC server failed")]
+    Serve(#[source] tonic::transport::Error),
+    /// A committer ended by itself: a defect.
+    #[error("a background task ended by itself")]
+    Task,
+}
+
+/// Serves ingest on this listener until `stop`: then no new call is taken, what was accepted is committed and answered,
+/// streams end, and `run` returns.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    storage: Storage,
+    keys: SealingKeys,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    config.check()?;
+    let stop = stop.child_token();
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let (state, readiness) = watch::channel(Readiness::default());
+    let troubled = Arc::new(Notify::new());
+    let committer = Arc::new(Committer::new(
+        storage.queue(),
+        usize_of(config.commit_bytes_max.as_u64()),
+        Arc::clone(&troubled),
+        metrics.clone(),
+    ));
+    let mut tasks = JoinSet::new();
+    for _ in 0..config.committers {
+        let committer = Arc::clone(&committer);
+        tasks.spawn(async move { committer.run().await });
+    }
+    let queue = storage.queue();
+    let mut keeper = Keeper {
+        storage,
+        keys,
+        poll: config.catalog_poll,
+        state,
+        troubled,
+        health,
+        metrics: metrics.clone(),
+        is_troubled: false,
+    };
+    let ended = CancellationToken::new();
+    tasks.spawn(wake(queue, Arc::clone(&committer), ended.clone()));
+    // Before anyone can ask: the health service starts with `SERVING`.
+    keeper.not_serving().await;
+    tasks.spawn(keeper.run(stop.clone()));
+    let intake = intake(&config, Arc::clone(&committer), readiness, metrics);
+    let routes = routes(&config, intake, health_service, &stop)?;
+
+    let served = serve(&config, routes, listener, &stop, &mut tasks).await;
+    committer.close();
+    ended.cancel();
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    served
+}
+
+/// Until told to stop; then until the last call is answered, or patience ends.
+async fn serve(
+    config: &Config,
+    routes: Routes,
+    listener: TcpListener,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), RunError> {
+    let address = listener.local_addr().ok();
+    // The builder's own tcp_nodelay does nothing for connections it did not accept itself.
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(config.keepalive));
+    let server = builder(config)?
+        .layer(MapResponseLayer::new(status::name_oversize))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop.cancelled());
+    let mut server = pin!(server);
+    info!(address = address.map(tracing::field::display), tls = config.tls.is_some(), "taking events");
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => info!("no new calls are taken; finishing those that are under way"),
+        ended = &mut server => return ended.map_err(RunError::Serve),
+        _task = tasks.join_next() => return Err(RunError::Task),
+    }
+    match time::timeout(config.drain_time_max, server).await {
+        Ok(ended) => ended.map_err(RunError::Serve),
+        Err(_elapsed) => {
+            warn!("calls were still under way when the time to drain was over: their connections are cut");
+            Ok(())
+        }
+    }
+}
+
+fn builder(config: &Config) -> Result<Server, RunError> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(config.keepalive))
+        .max_concurrent_streams(config.calls_per_connection_max)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(CALL_WINDOW);
+    match &config.tls {
+        Some(tls) => server.tls_config(tls_config(tls)).map_err(RunError::Tls),
+        None => Ok(server),
+    }
+}
+
+fn tls_config(tls: &Tls) -> ServerTlsConfig {
+    let identity = Identity::from_pem(&tls.certificate, tls.key.expose());
+    let config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME_MAX);
+    match &tls.client_ca {
+        Some(authorities) => config.client_ca_root(Certificate::from_pem(authorities)),
+        None => config,
+    }
+}
+
+/// The services: ours, health, and reflection in both versions (older tools know only the first).
+fn routes(
+    config: &Config,
+    intake: Intake,
+    health: HealthServer<impl Health>,
+    stop: &CancellationToken,
+) -> Result<Routes, RunError> {
+    let service = Service {
+        intake: Arc::new(intake),
+        stream_window: usize_of(config.stream_window.as_u64()),
+        stop: stop.clone(),
+    };
+    let service = IngestServiceServer::new(service)
+        .max_decoding_message_size(usize_of(config.request_bytes_max.as_u64()) + FRAMING_BYTES)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(signalpost_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(service)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+fn intake(
+    config: &Config,
+    committer: Arc<Committer>,
+    readiness: watch::Receiver<Readiness>,
+    metrics: Metrics,
+) -> Intake {
+    Intake {
+        readiness,
+        request_limits: RequestLimits {
+            bytes_max: usize_of(config.request_bytes_max.as_u64()),
+            events_max: config.request_events_max,
+        },
+        event_limits: Limits {
+            bytes_max: usize_of(config.event_bytes_max.as_u64()),
+            depth_max: config.event_depth_max,
+        },
+        waiting: Waiting::new(config.waiting_bytes_max.as_u64(), metrics.waiting_bytes.clone()),
+        patience: config.waiting_time_max,
+        committer,
+        metrics,
+    }
+}
+
+/// Tells dispatchers that something was queued: at once after a pause, then no more often than they can use.
+async fn wake(queue: Queue, committer: Arc<Committer>, ended: CancellationToken) {
+    while ended.run_until_cancelled(committer.queued.notified()).await.is_some() {
+        // A hint that is lost costs the dispatchers one polling interval, and Postgres's trouble shows elsewhere.
+        let _hint = queue.wake().await;
+        time::sleep(WAKE_PAUSE).await;
+    }
+}
+
+fn usize_of(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,68 @@
+//! Service: `signalpost.v1.IngestService` over the intake.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::Stream;
+use signalpost_proto::v1::ingest_service_server::IngestService;
+use signalpost_proto::v1::{
+    PublishRequest, PublishResponse, PublishStreamRequest, PublishStreamResponse, Receipt,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::catalog::Source;
+use crate::intake::Intake;
+use crate::status;
+use crate::stream;
+
+/// The service. One for all connections.
+pub(crate) struct Service {
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) stream_window: usize,
+    pub(crate) stop: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl IngestService for Service {
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+        let started = Instant::now();
+        let (_key, source) = self.intake.authenticate(request.metadata())?;
+        let receipt = self.publish_for(&source, request.into_inner(), started).await?;
+        Ok(Response::new(PublishResponse { receipt: Some(receipt) }))
+    }
+
+    type PublishStreamStream = Pin<Box<dyn Stream<Item = Result<PublishStreamResponse, Status>> + Send>>;
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<PublishStreamRequest>>,
+    ) -> Result<Response<Self::PublishStreamStream>, Status> {
+        let (key, _source) = self.intake.authenticate(request.metadata())?;
+        let intake = Arc::clone(&self.intake);
+        let answers =
+            stream::answers(intake, key, request.into_inner(), self.stream_window, self.stop.clone());
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+impl Service {
+    async fn publish_for(
+        &self,
+        source: &Source,
+        request: PublishRequest,
+        started: Instant,
+    ) -> Result<Receipt, Status> {
+        let bytes = self.intake.measure("events", &request.events)?;
+        let room = self.intake.reserve(source, bytes).await?;
+        let mapped = self.intake.map(source, &request.events).await;
+        let refused = mapped.refused();
+        if mapped.receipt.accepted == 0 || (request.all_or_nothing && !refused.is_empty()) {
+            return Err(status::events_refused(&refused));
+        }
+        drop(request);
+        let mut unanswered = self.intake.submit(mapped, room, started);
+        self.intake.answer(&mut unanswered).await
+    }
+}

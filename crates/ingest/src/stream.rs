@@ -1,0 +1,151 @@
+//! Stream: messages of one `PublishStream` in, their answers out, in order.
+//!
+//! Invariants: answers come in the order of the messages, each after its commit; a stream whose unanswered messages
+//! fill its window is not read until one is answered; a stream never ends with OK while a message is unanswered.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::Stream;
+use futures::future::OptionFuture;
+use prometheus_client::metrics::gauge::Gauge;
+use signalpost_proto::v1::{PublishStreamRequest, PublishStreamResponse};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use crate::auth::KeyHash;
+use crate::intake::{self, Intake, Unanswered};
+use crate::status;
+
+type Answer = Result<PublishStreamResponse, Status>;
+
+/// The answers to a stream of messages. Drives the stream: what is not polled is not read.
+pub(crate) fn answers(
+    intake: Arc<Intake>,
+    key: KeyHash,
+    input: Streaming<PublishStreamRequest>,
+    window: usize,
+    stop: CancellationToken,
+) -> impl Stream<Item = Answer> {
+    async_stream::stream! {
+        let _open = Open::new(&intake.metrics.streams);
+        let mut line = Line { window, bytes: 0, messages: VecDeque::new() };
+        let mut arrival = pin!(OptionFuture::from(Some(arrive(&intake, key, input))));
+        // How the stream ends once everything that was accepted is answered; none while it is being read.
+        let mut ending: Option<Result<(), Status>> = None;
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = line.answer(&intake), if !line.messages.is_empty() => Some(answer),
+                () = stop.cancelled(), if ending.is_none() => {
+                    ending = Some(Err(intake::going_away()));
+                    None
+                }
+                Some((input, arrived)) = &mut arrival, if ending.is_none() && line.has_room() => {
+                    match arrived {
+                        Ok(Some(message)) => {
+                            line.push(message);
+                            arrival.set(Some(arrive(&intake, key, input)).into());
+                        }
+                        Ok(None) => ending = Some(Ok(())),
+                        Err(status) => ending = Some(Err(status)),
+                    }
+                    None
+                }
+                else => break,
+            };
+            match answer {
+                Some(Ok(answer)) => yield Ok(answer),
+                Some(Err(status)) => {
+                    ending = Some(Err(status));
+                    break;
+                }
+                None => {}
+            }
+        }
+        if let Some(Err(status)) = ending {
+            yield Err(status);
+        }
+    }
+}
+
+/// A message that was read and is not answered yet.
+struct Message {
+    number: u64,
+    bytes: usize,
+    unanswered: Unanswered,
+}
+
+/// Reads the next message and takes it as far as the committers' line. Dropped half-way, nothing of it is stored.
+async fn arrive(
+    intake: &Intake,
+    key: KeyHash,
+    mut input: Streaming<PublishStreamRequest>,
+) -> (Streaming<PublishStreamRequest>, Result<Option<Message>, Status>) {
+    let arrived = accept(intake, &key, &mut input).await;
+    (input, arrived)
+}
+
+async fn accept(
+    intake: &Intake,
+    key: &KeyHash,
+    input: &mut Streaming<PublishStreamRequest>,
+) -> Result<Option<Message>, Status> {
+    let Some(PublishStreamRequest { number, events }) = input.message().await.map_err(status::oversize)?
+    else {
+        return Ok(None);
+    };
+    let started = Instant::now();
+    // Looked up for every message: a key that is revoked ends the streams that were opened with it.
+    let source = intake.source(key)?;
+    let bytes = intake.measure(&format!("message {number}: events"), &events)?;
+    let room = intake.reserve_patiently(&source, bytes).await;
+    let mapped = intake.map(&source, &events).await;
+    let unanswered = intake.submit(mapped, room, started);
+    Ok(Some(Message { number, bytes, unanswered }))
+}
+
+/// The messages that wait for their answers, oldest first.
+struct Line {
+    window: usize,
+    bytes: usize,
+    messages: VecDeque<Message>,
+}
+
+impl Line {
+    fn has_room(&self) -> bool {
+        self.messages.is_empty() || self.bytes < self.window
+    }
+
+    fn push(&mut self, message: Message) {
+        self.bytes += message.bytes;
+        self.messages.push_back(message);
+    }
+
+    /// The answer to the oldest message. Safe to cancel.
+    async fn answer(&mut self, intake: &Intake) -> Answer {
+        let oldest = self.messages.front_mut().expect("asked only while a message waits");
+        let receipt = intake.answer(&mut oldest.unanswered).await?;
+        let number = oldest.number;
+        self.bytes -= self.messages.pop_front().map_or(0, |message| message.bytes);
+        Ok(PublishStreamResponse { number, receipt: Some(receipt) })
+    }
+}
+
+/// Counts a stream while it is open.
+struct Open(Gauge);
+
+impl Open {
+    fn new(streams: &Gauge) -> Self {
+        streams.inc();
+        Self(streams.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
