@@ -1,0 +1,225 @@
+//! Lane: one mapping's queue, from rows that were found to requests that may be sent.
+//!
+//! Invariants: no event is under way twice; never more requests under way than the pace allows; a row whose
+//! settlement has no answer yet is not sent; an ordered lane sends nothing while something before it is not settled.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+pub(crate) mod breaker;
+pub(crate) mod discovery;
+mod fill;
+mod flight;
+mod load;
+mod ordered;
+pub(crate) mod pace;
+mod row;
+mod rows;
+mod send;
+mod settle;
+
+use self::breaker::Breaker;
+use self::discovery::Discovery;
+use self::fill::{Fills, Shape};
+use self::flight::{Flight, Settling};
+use self::pace::Pace;
+pub(crate) use self::rows::Kind;
+use self::rows::{Entry, Rows, State};
+use crate::lanes::action::{FoundRow, LaneSettings, Moment, Schedule};
+use crate::lanes::context::Context;
+
+/// Due retries that are known at a time.
+const RETRIES_KNOWN_MAX: usize = 256;
+/// One mapping's queue.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    mapping_id: i64,
+    /// Tells this lane from one the same mapping had before: answers meant for that one are not for this.
+    pub(crate) generation: u64,
+    settings: Arc<LaneSettings>,
+    shape: Shape,
+    discovery: Discovery,
+    fresh: Rows,
+    retries: Rows,
+    unloaded: BTreeSet<i64>,
+    due_unloaded: VecDeque<i64>,
+    due_loaded: VecDeque<i64>,
+    fills: Fills,
+    /// Fresh events loaded or being loaded that are not taken.
+    ahead_events: u32,
+    ahead_bytes: usize,
+    retries_ahead: u32,
+    /// Bytes of all rows loaded or being loaded.
+    held_bytes: usize,
+    pace: Pace,
+    breaker: Breaker,
+    flights: HashMap<u64, Flight>,
+    concluding: VecDeque<flight::Ended>,
+    settling: HashMap<u64, Settling>,
+    /// Retries whose settlement has no answer: found before that, they are not to be sent.
+    unsettled_retries: BTreeSet<i64>,
+    turn: u32,
+    /// When to look again without an input.
+    pub(crate) wake_at: Option<Moment>,
+    /// It would load more if there were memory.
+    pub(crate) is_starving: bool,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        mapping_id: i64,
+        generation: u64,
+        settings: Arc<LaneSettings>,
+        discovery: Discovery,
+    ) -> Self {
+        Self {
+            mapping_id,
+            generation,
+            shape: Shape::of(&settings),
+            pace: Pace::new(settings.max_concurrency, settings.rate_limit),
+            // The order of what is scheduled and what is not is known only from a page.
+            discovery: if settings.ordered { Discovery::behind() } else { discovery },
+            settings,
+            fresh: Rows::default(),
+            retries: Rows::default(),
+            unloaded: BTreeSet::new(),
+            due_unloaded: VecDeque::new(),
+            due_loaded: VecDeque::new(),
+            fills: Fills::default(),
+            ahead_events: 0,
+            ahead_bytes: 0,
+            retries_ahead: 0,
+            held_bytes: 0,
+            breaker: Breaker::new(),
+            flights: HashMap::new(),
+            concluding: VecDeque::new(),
+            settling: HashMap::new(),
+            unsettled_retries: BTreeSet::new(),
+            turn: 0,
+            wake_at: None,
+            is_starving: false,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &LaneSettings {
+        &self.settings
+    }
+
+    /// New settings for what is not under way yet.
+    pub(crate) fn configure(&mut self, settings: Arc<LaneSettings>, cx: &mut Context) {
+        self.pace.configure(settings.max_concurrency, settings.rate_limit);
+        self.shape = Shape::of(&settings);
+        let is_reordered = settings.ordered != self.settings.ordered;
+        self.settings = settings;
+        self.unload(cx);
+        if is_reordered {
+            self.discovery = Discovery::behind();
+            self.retries.retain(|entry| !matches!(entry.state, State::Known));
+            self.due_unloaded.clear();
+            cx.find_due_at = cx.now;
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    pub(crate) fn breaker(&self) -> breaker::State {
+        self.breaker.state()
+    }
+
+    pub(crate) fn window(&self) -> u32 {
+        self.pace.window()
+    }
+
+    pub(crate) fn known_rows(&self) -> usize {
+        self.fresh.len() + self.retries.len()
+    }
+
+    /// How many requests have not been settled.
+    pub(crate) fn unsettled_requests(&self) -> usize {
+        let settling = self.settling.values().filter(|settling| settling.is_of_request);
+        self.flights.len() + self.concluding.len() + settling.count()
+    }
+
+    /// Whether it knows as many due retries as it wants to.
+    pub(crate) fn is_full_of_retries(&self) -> bool {
+        self.retries.len() >= RETRIES_KNOWN_MAX
+    }
+
+    /// Nothing under way and nothing to settle.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.flights.is_empty() && self.concluding.is_empty() && self.settling.is_empty()
+    }
+
+    /// Nothing worth remembering.
+    pub(crate) fn is_idle(&self, now: Moment) -> bool {
+        self.is_empty() && self.breaker.is_closed() && self.pace.rested_at() <= now
+    }
+
+    /// Nothing queued, nothing under way.
+    fn is_empty(&self) -> bool {
+        let is_empty = self.fresh.is_empty() && self.retries.is_empty();
+        is_empty && self.is_quiet() && self.discovery.is_caught_up()
+    }
+
+    // ---- discovery
+
+    /// Rows may be queued that were not told.
+    pub(crate) fn look_again(&mut self) {
+        self.discovery.look_again();
+    }
+
+    /// A row was told.
+    pub(crate) fn found(&mut self, row: FoundRow, now: Moment) {
+        if row.schedule == Schedule::Fresh {
+            if !self.fresh.covers(row.position) && self.discovery.accepts(row.position, self.fresh.len()) {
+                self.know_fresh(row);
+            }
+        } else if self.retries.contains(row.position)
+            || !self.settings.ordered
+            || self.discovery.accepts(row.position, self.fresh.len() + self.retries.len())
+        {
+            self.know_retry(row, now);
+        }
+    }
+
+    /// A page of rows was read.
+    pub(crate) fn paged(&mut self, rows: &[FoundRow], is_full: bool, now: Moment) {
+        for row in rows {
+            if row.schedule != Schedule::Fresh {
+                self.know_retry(*row, now);
+            } else if !self.fresh.covers(row.position) {
+                self.know_fresh(*row);
+            }
+        }
+        self.discovery.paged(rows.last().map(|row| row.position), is_full);
+    }
+
+    fn know_fresh(&mut self, row: FoundRow) {
+        let entry = Entry { events: row.events, bytes: row.bytes, due: Moment::ZERO, state: State::Known };
+        self.unloaded.insert(row.position);
+        self.fresh.insert(row.position, entry);
+    }
+
+    fn know_retry(&mut self, row: FoundRow, now: Moment) {
+        let due = if row.schedule == Schedule::Due { now } else { Moment::MAX };
+        if let Some(entry) = self.retries.entry_mut(row.position) {
+            entry.due = entry.due.min(due);
+            return;
+        }
+        let is_full = !self.settings.ordered && self.is_full_of_retries();
+        if is_full || self.unsettled_retries.contains(&row.position) {
+            return;
+        }
+        self.retries
+            .insert(row.position, Entry { events: row.events, bytes: row.bytes, due, state: State::Known });
+        if !self.settings.ordered {
+            self.due_unloaded.push_back(row.position);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Load: which rows are brought into memory, so that the next requests are ready when they may start.
+
+use super::Lane;
+use super::fill::Fills;
+use super::row::Row;
+use super::rows::{Kind, Rows, State};
+use crate::lanes::action::LoadedRow;
+use crate::lanes::context::{Context, LoadKey};
+
+/// Requests made ready beyond those that may start now.
+const AHEAD: u32 = 2;
+/// Single events are cheap to hold and quickly sent: so many at least are made ready.
+const AHEAD_EVENTS_MIN: u32 = 128;
+
+impl Lane {
+    /// A row that was asked for has come, or is gone.
+    pub(crate) fn loaded(&mut self, kind: Kind, position: i64, row: Option<LoadedRow>, cx: &mut Context) {
+        let rows = self.rows(kind);
+        let Some(entry) = rows.entry_mut(position).filter(|entry| matches!(entry.state, State::Loading))
+        else {
+            return;
+        };
+        let (expected_events, expected_bytes) = (entry.events, entry.bytes);
+        let Some(row) = row.map(|row| Box::new(Row::new(row, cx.now))) else {
+            rows.remove(position);
+            self.release(expected_bytes, cx);
+            self.no_longer_ahead(kind, expected_events, expected_bytes);
+            return;
+        };
+        let (events, bytes, ahead_bytes) = (row.events, row.bytes(), row.untaken_bytes() + 1);
+        (entry.events, entry.bytes, entry.state) = (events, bytes, State::Loaded(row));
+        self.held_bytes = self.held_bytes + bytes - expected_bytes;
+        cx.loaded_bytes = cx.loaded_bytes + bytes - expected_bytes;
+        match kind {
+            Kind::Fresh => {
+                self.ahead_events = self.ahead_events + events - expected_events;
+                self.ahead_bytes = self.ahead_bytes + ahead_bytes - expected_bytes;
+                if !self.settings.ordered {
+                    self.fills.add(position, &self.fresh, self.shape);
+                }
+            }
+            Kind::Retry => {
+                if !self.settings.ordered {
+                    self.due_loaded.push_back(position);
+                }
+            }
+        }
+    }
+
+    pub(super) fn rows(&mut self, kind: Kind) -> &mut Rows {
+        match kind {
+            Kind::Fresh => &mut self.fresh,
+            Kind::Retry => &mut self.retries,
+        }
+    }
+
+    pub(super) fn release(&mut self, bytes: usize, cx: &mut Context) {
+        self.held_bytes -= bytes;
+        cx.loaded_bytes -= bytes;
+    }
+
+    pub(super) fn no_longer_ahead(&mut self, kind: Kind, events: u32, bytes: usize) {
+        match kind {
+            Kind::Fresh => {
+                self.ahead_events -= events;
+                self.ahead_bytes -= bytes;
+            }
+            Kind::Retry => self.retries_ahead -= 1,
+        }
+    }
+
+    /// Asks for rows so that the next requests are ready when they may start.
+    pub(super) fn load_ahead(&mut self, cx: &mut Context) {
+        if self.breaker.permit(cx.now).is_err() {
+            return;
+        }
+        let requests = self.pace.free() + AHEAD;
+        while self.retries_ahead < requests && self.load_retry(cx) {}
+        let (events, bytes) = match self.settings.batching {
+            Some(batching) => {
+                (requests.saturating_mul(batching.size), batching.bytes.saturating_mul(requests as usize))
+            }
+            None => ((requests * 2).max(AHEAD_EVENTS_MIN), usize::MAX),
+        };
+        while self.ahead_events < events && self.ahead_bytes < bytes {
+            let Some(&position) = self.unloaded.first() else { return };
+            if !self.load(Kind::Fresh, position, cx) {
+                return;
+            }
+            self.unloaded.pop_first();
+        }
+    }
+
+    pub(super) fn load_retry(&mut self, cx: &mut Context) -> bool {
+        if self.settings.ordered {
+            return false;
+        }
+        let Some(&position) = self.due_unloaded.front() else { return false };
+        let is_asked = self.load(Kind::Retry, position, cx);
+        if is_asked {
+            self.due_unloaded.pop_front();
+        }
+        is_asked
+    }
+
+    /// Asks for one row, if there is memory for it.
+    pub(super) fn load(&mut self, kind: Kind, position: i64, cx: &mut Context) -> bool {
+        let one_request = self.settings.batching.map_or(0, |batching| batching.bytes);
+        let (held, is_sending) = (self.held_bytes, !self.flights.is_empty());
+        let Some(entry) = self.rows(kind).entry_mut(position) else { return true };
+        if !matches!(entry.state, State::Known) {
+            return true;
+        }
+        let is_first = held == 0 || (!is_sending && held + entry.bytes <= one_request);
+        if !is_first && !cx.has_room_for(entry.bytes) {
+            self.is_starving = true;
+            return false;
+        }
+        entry.state = State::Loading;
+        let (events, bytes) = (entry.events, entry.bytes);
+        match kind {
+            Kind::Fresh => {
+                self.ahead_events += events;
+                self.ahead_bytes += bytes;
+            }
+            Kind::Retry => self.retries_ahead += 1,
+        }
+        self.held_bytes += bytes;
+        cx.loaded_bytes += bytes;
+        cx.loads.push(LoadKey {
+            mapping_id: self.mapping_id,
+            generation: self.generation,
+            kind,
+            position,
+            bytes,
+        });
+        true
+    }
+
+    /// Lets go of what is loaded and not needed soon.
+    pub(super) fn unload(&mut self, cx: &mut Context) {
+        let mut freed = 0;
+        for (position, entry) in self.fresh.iter_mut() {
+            if let State::Loaded(row) = &entry.state
+                && !row.is_touched()
+            {
+                self.ahead_events -= row.untaken();
+                self.ahead_bytes -= row.untaken_bytes() + 1;
+                entry.state = State::Known;
+                self.unloaded.insert(position);
+                freed += entry.bytes;
+            }
+        }
+        for position in std::mem::take(&mut self.due_loaded) {
+            if let Some(entry) = self.retries.entry_mut(position) {
+                entry.state = State::Known;
+                freed += entry.bytes;
+                self.due_unloaded.push_back(position);
+                self.retries_ahead -= 1;
+            }
+        }
+        self.release(freed, cx);
+        self.refill();
+    }
+
+    /// Builds the fills anew from what is loaded.
+    pub(super) fn refill(&mut self) {
+        self.fills = Fills::default();
+        if self.settings.ordered {
+            return;
+        }
+        for position in self.fresh.positions() {
+            if self.fresh.loaded(position).is_some_and(|row| row.untaken() > 0) {
+                self.fills.add(position, &self.fresh, self.shape);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Send: which request starts next, and when.
+
+use signalpost_core::batch;
+use signalpost_core::request::Identity;
+use smallvec::{SmallVec, smallvec};
+
+use super::Lane;
+use super::fill::{self, Taken};
+use super::flight::Flight;
+use super::ordered::{self, Head};
+use super::pace::Permit;
+use super::rows::Kind;
+use crate::lanes::action::{Action, Page, Request, RequestBody};
+use crate::lanes::context::{Context, Right};
+
+/// With retries and fresh rows both ready, every so-manieth request is a retry.
+const RETRY_TURN: u32 = 4;
+
+impl Lane {
+    /// Does everything that can be done now: send, load, page; or, when the lane has to be given up, tidies it.
+    pub(crate) fn advance(&mut self, right: Right, cx: &mut Context) {
+        self.wake_at = None;
+        if right.is_leaving {
+            self.leave(right, cx);
+        } else if right.may_send && !self.settings.paused {
+            self.send_ready(right, cx);
+            self.load_ahead(cx);
+            if let Some((after, limit)) = self.discovery.next_page(self.fresh.len()) {
+                let include_scheduled = self.settings.ordered;
+                let (generation, mapping_id) = (self.generation, self.mapping_id);
+                cx.actions.push_back(Action::Page(Page {
+                    generation,
+                    mapping_id,
+                    after,
+                    limit,
+                    include_scheduled,
+                }));
+            }
+        }
+    }
+
+    pub(super) fn send_ready(&mut self, right: Right, cx: &mut Context) {
+        while cx.may_send_more() {
+            if let Err(again) = self.breaker.permit(cx.now) {
+                self.wake_at = again;
+                return;
+            }
+            match self.pace.permit(cx.now) {
+                Permit::Now => {}
+                Permit::Full => return,
+                Permit::At(moment) => {
+                    self.wake_at = Some(moment);
+                    return;
+                }
+            }
+            let is_sent =
+                if self.settings.ordered { self.send_head(right, cx) } else { self.send_next(right, cx) };
+            if !is_sent {
+                return;
+            }
+        }
+        self.is_starving = true;
+    }
+
+    pub(super) fn send_next(&mut self, right: Right, cx: &mut Context) -> bool {
+        let fresh = self.fills.ready(cx.now);
+        let is_retrys_turn = fresh.is_none() || self.turn % RETRY_TURN == RETRY_TURN - 1;
+        if is_retrys_turn && let Some(position) = self.due_loaded.pop_front() {
+            self.send_retry(position, right, cx);
+        } else if let Some(fill) = fresh {
+            let taken = self.fills.take(fill, &mut self.fresh, self.shape);
+            self.send_fresh(&taken, right, cx);
+        } else {
+            self.wake_at = self.fills.next_deadline();
+            return false;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        true
+    }
+
+    pub(super) fn send_head(&mut self, right: Right, cx: &mut Context) -> bool {
+        if !self.is_quiet()
+            || !self.discovery.is_caught_up() && self.fresh.is_empty() && self.retries.is_empty()
+        {
+            return false;
+        }
+        match ordered::head(&self.fresh, &self.retries, self.shape, cx.now) {
+            Head::Idle => return false,
+            Head::At(moment) => {
+                self.wake_at = Some(moment);
+                return false;
+            }
+            Head::Load(kind, position) => {
+                if self.load(kind, position, cx) && kind == Kind::Fresh {
+                    self.unloaded.remove(&position);
+                }
+                return false;
+            }
+            Head::Retry(position) => self.send_retry(position, right, cx),
+            Head::Fresh(mut order) => {
+                let taken = fill::take(&mut order, &mut self.fresh, self.shape);
+                self.send_fresh(&taken, right, cx);
+            }
+        }
+        true
+    }
+
+    pub(super) fn send_fresh(&mut self, taken: &[Taken], right: Right, cx: &mut Context) {
+        for piece in taken {
+            self.no_longer_ahead(Kind::Fresh, piece.stretch.count, piece.elements.len() + 1);
+        }
+        let body = match (taken, self.settings.batching) {
+            ([only], None) => RequestBody::Single(only.elements.clone()),
+            ([only], Some(_)) => {
+                let whole = self.fresh.loaded(only.position).and_then(|row| row.whole(only.piece));
+                whole.map_or_else(
+                    || RequestBody::Stretches(smallvec![only.elements.clone()]),
+                    RequestBody::Array,
+                )
+            }
+            _ => RequestBody::Stretches(taken.iter().map(|piece| piece.elements.clone()).collect()),
+        };
+        let id = batch::id(self.mapping_id, taken.iter().map(|piece| piece.stretch));
+        let events = taken.iter().map(|piece| piece.stretch.count).sum();
+        let pieces = taken.iter().map(|piece| (Kind::Fresh, piece.position, piece.piece)).collect();
+        let identity = Identity { batch_id: id, attempt: 1, is_maybe_repeated: false };
+        self.start(pieces, body, events, identity, right, cx);
+    }
+
+    pub(super) fn send_retry(&mut self, position: i64, right: Right, cx: &mut Context) {
+        let row = self.retries.loaded_mut(position).expect("only loaded retries are sent");
+        let (piece, stretch, elements) = row.take(row.events);
+        let body = match (self.settings.batching, row.whole(piece)) {
+            (None, _) if row.events == 1 => RequestBody::Single(elements),
+            (_, Some(whole)) => RequestBody::Array(whole),
+            (_, None) => RequestBody::Stretches(smallvec![elements]),
+        };
+        let batch_id = row.batch_id.unwrap_or_else(|| batch::id(self.mapping_id, [stretch]));
+        let identity = Identity { batch_id, attempt: row.attempts + 1, is_maybe_repeated: false };
+        let events = row.events;
+        self.no_longer_ahead(Kind::Retry, 0, 0);
+        self.start(smallvec![(Kind::Retry, position, piece)], body, events, identity, right, cx);
+    }
+
+    pub(super) fn start(
+        &mut self,
+        pieces: SmallVec<[(Kind, i64, usize); 2]>,
+        body: RequestBody,
+        events: u32,
+        mut identity: Identity,
+        right: Right,
+        cx: &mut Context,
+    ) {
+        let (kind, position, _) = pieces[0];
+        let row = self.rows(kind).loaded(position).expect("what is sent is loaded");
+        identity.is_maybe_repeated =
+            right.taken_over_at.is_some_and(|at| row.age(cx.now) >= cx.now.saturating_sub(at));
+        let target = row.target.clone();
+        self.pace.started(cx.now);
+        let is_probe = self.breaker.started();
+        let id = cx.next_id();
+        self.flights.insert(
+            id,
+            Flight { pieces, events, identity, target: target.clone(), started_at: cx.now, is_probe },
+        );
+        cx.unsettled += 1;
+        cx.actions.push_back(Action::Send(Request {
+            id,
+            mapping_id: self.mapping_id,
+            body,
+            events,
+            target,
+            identity,
+        }));
+    }
+}

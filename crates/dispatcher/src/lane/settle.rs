@@ -1,0 +1,348 @@
+//! Settle: what a report changes in the queue, and what its answer changes in memory.
+//!
+//! Invariants: of one row, one settlement at a time is without an answer; what is put again carries every event that
+//! is not delivered and did not go elsewhere; a request that fails becomes one row at the address of its first event.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use signalpost_core::batch;
+use signalpost_core::json;
+use signalpost_core::outcome::Outcome;
+use signalpost_core::retry::Failed;
+use smallvec::SmallVec;
+
+use super::Lane;
+use super::flight::{Ended, Scheduled, Settling};
+use super::rows::{Entry, Kind, State};
+use crate::lanes::action::{Action, Attempted, Bury, Log, Moment, Put, Reason, Report, Settlement};
+use crate::lanes::context::{Context, Right};
+
+impl Lane {
+    /// A request is over.
+    pub(crate) fn ended(&mut self, id: u64, report: Report, random: f64, right: Right, cx: &mut Context) {
+        let Some(flight) = self.flights.remove(&id) else { return };
+        self.pace.ended();
+        match report {
+            Report::Attempted(attempted) => {
+                self.learn(&attempted, flight.started_at, flight.is_probe, random, cx);
+                self.concluding.push_back(Ended { flight, attempted, random });
+                self.conclude_all(right, cx);
+            }
+            Report::Cancelled => {
+                if flight.is_probe {
+                    self.breaker.probe_cancelled(cx.now);
+                }
+                for (kind, position, piece) in flight.pieces {
+                    self.rows(kind).loaded_mut(position).expect("a row under way is loaded").returned(piece);
+                }
+                cx.unsettled -= 1;
+            }
+        }
+    }
+
+    /// What the outcome says about the receiver.
+    fn learn(
+        &mut self,
+        attempted: &Attempted,
+        started_at: Moment,
+        is_probe: bool,
+        random: f64,
+        cx: &mut Context,
+    ) {
+        match attempted.outcome {
+            Outcome::Delivered | Outcome::Rejected { .. } => {
+                self.pace.succeeded();
+                if self.breaker.succeeded() {
+                    self.pace.restart();
+                }
+            }
+            Outcome::Retryable { after, is_overload } => {
+                if is_overload {
+                    self.pace.overloaded(cx.now, started_at);
+                }
+                if let Some(after) = after {
+                    self.pace.pause(cx.now, after);
+                }
+                if self.breaker.failed(cx.now, is_probe, random) {
+                    self.unload(cx);
+                }
+            }
+        }
+    }
+
+    /// Settles what is over and whose rows have no other settlement without an answer.
+    fn conclude_all(&mut self, right: Right, cx: &mut Context) {
+        for _ in 0..self.concluding.len() {
+            let Some(ended) = self.concluding.pop_front() else { return };
+            if self.is_blocked(&ended) {
+                self.concluding.push_back(ended);
+            } else {
+                self.conclude(ended, right, cx);
+            }
+        }
+    }
+
+    fn is_blocked(&mut self, ended: &Ended) -> bool {
+        let is_settling = |&(kind, position, _): &(Kind, i64, usize)| {
+            self.rows(kind).loaded(position).is_some_and(|row| row.is_settling)
+        };
+        ended.flight.pieces.iter().any(is_settling)
+    }
+
+    fn conclude(&mut self, ended: Ended, right: Right, cx: &mut Context) {
+        let mut settlement = self.blank(right, cx);
+        let mut settling = Settling { is_of_request: true, ..Settling::default() };
+        if ended.attempted.outcome == Outcome::Delivered {
+            self.remove_delivered(&ended, &mut settlement, &mut settling);
+        } else {
+            self.replace_failed(&ended, &mut settlement, &mut settling, cx);
+        }
+        let Ended { flight, attempted, .. } = ended;
+        let (identity, events, started_at) = (flight.identity, flight.events, flight.started_at);
+        settlement.log = Some(Log { identity, events, started_at, attempted });
+        self.settle(settlement, settling, cx);
+    }
+
+    fn blank(&self, right: Right, cx: &mut Context) -> Settlement {
+        Settlement {
+            id: cx.next_id(),
+            mapping_id: self.mapping_id,
+            partition: right.partition,
+            epoch: right.epoch,
+            log: None,
+            delete: Vec::new(),
+            put: Vec::new(),
+            bury: Vec::new(),
+        }
+    }
+
+    fn settle(&mut self, settlement: Settlement, settling: Settling, cx: &mut Context) {
+        for &(kind, position) in &settling.rows {
+            self.rows(kind).loaded_mut(position).expect("what is settled is loaded").is_settling = true;
+        }
+        self.settling.insert(settlement.id, settling);
+        cx.actions.push_back(Action::Settle(settlement));
+    }
+
+    fn remove_delivered(&mut self, ended: &Ended, settlement: &mut Settlement, settling: &mut Settling) {
+        for &(kind, position, piece) in &ended.flight.pieces {
+            let row = self.rows(kind).loaded_mut(position).expect("a row under way is loaded");
+            row.delivered(piece);
+            let removed = row.remove_delivered();
+            if !removed.is_empty() {
+                settling.rows.push((kind, position));
+                settlement.delete.extend(removed);
+            }
+        }
+    }
+
+    /// Makes a row of its own of a request that failed, and stores anew what is left of the rows it came from.
+    fn replace_failed(
+        &mut self,
+        ended: &Ended,
+        settlement: &mut Settlement,
+        settling: &mut Settling,
+        cx: &mut Context,
+    ) {
+        let failed = self.failed_row(ended);
+        let mut age = Moment::ZERO;
+        for &(kind, position, piece) in &ended.flight.pieces {
+            let row = self.rows(kind).loaded_mut(position).expect("a row under way is loaded");
+            age = age.max(row.age(cx.now));
+            row.gone(piece);
+            settling.rows.push((kind, position));
+            self.rearrange(kind, position, settlement);
+        }
+        self.schedule_or_bury(failed, age, ended, settlement, settling, cx.now);
+        let written: SmallVec<[i64; 8]> = settlement
+            .put
+            .iter()
+            .map(|put| put.position)
+            .chain(settlement.bury.iter().map(|bury| bury.row.position))
+            .collect();
+        settlement.delete.retain(|position| !written.contains(position));
+    }
+
+    /// The events of a request as one row.
+    fn failed_row(&mut self, ended: &Ended) -> Put {
+        let mut parts: SmallVec<[Bytes; 4]> = SmallVec::new();
+        let mut enqueued_at = None;
+        let mut whole = None;
+        for &(kind, position, piece) in &ended.flight.pieces {
+            let row = self.rows(kind).loaded(position).expect("a row under way is loaded");
+            enqueued_at =
+                Some(enqueued_at.map_or(row.enqueued_at, |at: chrono::DateTime<_>| at.min(row.enqueued_at)));
+            whole = row.whole(piece).filter(|_| ended.flight.pieces.len() == 1);
+            parts.push(row.piece(piece).1);
+        }
+        let (kind, first, piece) = ended.flight.pieces[0];
+        let first = self.rows(kind).loaded(first).expect("a row under way is loaded");
+        Put {
+            position: first.piece(piece).0.address,
+            events: ended.flight.events,
+            is_in_place: whole.is_some(),
+            payload: whole.unwrap_or_else(|| batch::join(&parts)),
+            target: ended.flight.target.clone(),
+            attempts: ended.flight.identity.attempt,
+            due_in: None,
+            batch_id: Some(ended.flight.identity.batch_id),
+            last_error: ended.attempted.error.clone(),
+            enqueued_at: enqueued_at.unwrap_or(first.enqueued_at),
+        }
+    }
+
+    /// Stores anew what is left of a row.
+    fn rearrange(&mut self, kind: Kind, position: i64, settlement: &mut Settlement) {
+        let row = self.rows(kind).loaded_mut(position).expect("a row under way is loaded");
+        let (delete, runs) = row.rearrange();
+        settlement.delete.extend(delete);
+        for run in runs {
+            let (position, payload) = row.stored_text(run);
+            settlement.put.push(Put {
+                position,
+                events: run.count,
+                payload,
+                is_in_place: false,
+                target: row.target.clone(),
+                attempts: 0,
+                due_in: None,
+                batch_id: None,
+                last_error: None,
+                enqueued_at: row.enqueued_at,
+            });
+        }
+    }
+
+    fn schedule_or_bury(
+        &mut self,
+        failed: Put,
+        age: Moment,
+        ended: &Ended,
+        settlement: &mut Settlement,
+        settling: &mut Settling,
+        now: Moment,
+    ) {
+        let policy = self.settings.retry;
+        let reason = match ended.attempted.outcome {
+            Outcome::Rejected { is_divisible: true } if failed.events > 1 => {
+                for half in halves(&failed) {
+                    self.schedule(half, settlement, settling, now);
+                }
+                return;
+            }
+            Outcome::Retryable { after, .. } => {
+                let so_far = Failed { attempts: failed.attempts, age, retry_after: after };
+                if let Some(delay) = policy.delay(so_far, ended.random) {
+                    self.schedule(Put { due_in: Some(delay), ..failed }, settlement, settling, now);
+                    return;
+                }
+                if failed.attempts >= policy.max_attempts { Reason::Exhausted } else { Reason::Expired }
+            }
+            Outcome::Delivered | Outcome::Rejected { .. } => Reason::Rejected,
+        };
+        let (status, response) = (ended.attempted.status, ended.attempted.response.clone());
+        settlement.bury.push(Bury { row: failed, reason, status, response });
+    }
+
+    fn schedule(&mut self, put: Put, settlement: &mut Settlement, settling: &mut Settling, now: Moment) {
+        let due = now + put.due_in.unwrap_or_default();
+        let (position, events, bytes) = (put.position, put.events, put.payload.len());
+        settling.scheduled.push(Scheduled { position, events, bytes, due });
+        self.unsettled_retries.insert(position);
+        settlement.put.push(put);
+    }
+
+    /// A settlement holds: what it removed may be forgotten, what it scheduled may be found.
+    pub(crate) fn settled(&mut self, id: u64, right: Right, cx: &mut Context) {
+        let Some(settling) = self.settling.remove(&id) else { return };
+        if settling.is_of_request {
+            cx.unsettled -= 1;
+        }
+        for (kind, position) in settling.rows {
+            let row = self.rows(kind).loaded_mut(position).expect("what is settled is loaded");
+            row.is_settling = false;
+            if row.is_removed() && row.untaken() == 0 {
+                self.forget(kind, position, cx);
+            }
+        }
+        for scheduled in settling.scheduled {
+            self.unsettled_retries.remove(&scheduled.position);
+            cx.find_due_at = cx.find_due_at.min(scheduled.due);
+            if self.settings.ordered {
+                let Scheduled { position, events, bytes, due } = scheduled;
+                self.retries.insert(position, Entry { events, bytes, due, state: State::Known });
+            }
+        }
+        self.conclude_all(right, cx);
+    }
+
+    fn forget(&mut self, kind: Kind, position: i64, cx: &mut Context) {
+        if let Some(entry) = self.rows(kind).remove(position) {
+            let is_held = !matches!(entry.state, State::Known);
+            self.release(if is_held { entry.bytes } else { 0 }, cx);
+        }
+    }
+
+    /// Tidies up before the partition is given back: what is not under way is forgotten, and a row that is partly
+    /// delivered is stored without the part that is.
+    pub(super) fn leave(&mut self, right: Right, cx: &mut Context) {
+        for kind in [Kind::Fresh, Kind::Retry] {
+            for position in self.rows(kind).positions() {
+                self.leave_row(kind, position, right, cx);
+            }
+        }
+        self.unloaded.clear();
+        self.due_unloaded.clear();
+        self.due_loaded.clear();
+        self.fills = super::fill::Fills::default();
+    }
+
+    fn leave_row(&mut self, kind: Kind, position: i64, right: Right, cx: &mut Context) {
+        if let Some(row) = self.rows(kind).loaded_mut(position) {
+            if row.is_settling || row.is_in_flight() || self.concluding_has(kind, position) {
+                return;
+            }
+            let row = self.rows(kind).loaded_mut(position).expect("it was there");
+            if row.is_partly_delivered() {
+                let mut settlement = self.blank(right, cx);
+                self.rearrange(kind, position, &mut settlement);
+                let written: SmallVec<[i64; 4]> = settlement.put.iter().map(|put| put.position).collect();
+                settlement.delete.retain(|position| !written.contains(position));
+                let settling =
+                    Settling { rows: SmallVec::from_slice(&[(kind, position)]), ..Settling::default() };
+                self.settle(settlement, settling, cx);
+                return;
+            }
+        }
+        self.forget(kind, position, cx);
+    }
+
+    fn concluding_has(&self, kind: Kind, position: i64) -> bool {
+        let is_it = |piece: &(Kind, i64, usize)| piece.0 == kind && piece.1 == position;
+        self.concluding.iter().any(|ended| ended.flight.pieces.iter().any(is_it))
+    }
+}
+
+/// A batch that was refused, in two: each a batch of its own, to be sent at once.
+fn halves(whole: &Put) -> [Put; 2] {
+    let count = batch::half(whole.events);
+    let text = std::str::from_utf8(&whole.payload).unwrap_or_default();
+    let last = json::elements(text).nth(count as usize - 1).unwrap_or_default();
+    let cut = last.as_ptr().addr().saturating_sub(text.as_ptr().addr()) + last.len();
+    let end = whole.payload.len() - 1;
+    let half = |first: u32, events: u32, elements: Bytes| Put {
+        position: whole.position + i64::from(first),
+        events,
+        payload: batch::join(&[elements]),
+        is_in_place: false,
+        target: whole.target.as_ref().map(Arc::clone),
+        attempts: 0,
+        due_in: Some(Moment::ZERO),
+        batch_id: None,
+        last_error: whole.last_error.clone(),
+        enqueued_at: whole.enqueued_at,
+    };
+    let second = whole.payload.slice((cut + 1).min(end)..end);
+    [half(0, count, whole.payload.slice(1..cut)), half(count, whole.events - count, second)]
+}

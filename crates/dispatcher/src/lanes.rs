@@ -1,0 +1,456 @@
+//! Lanes: every decision of the dispatcher, without a clock, I/O or randomness.
+//!
+//! Inputs are what was found, loaded, answered and owned, and the time; outputs are [`Action`]s. Invariants: an input
+//! touches the lanes it is about and no other, so a lane that hangs holds up none; nothing is sent for a partition that
+//! is not ours beyond doubt; a lane with nothing to do is not in memory.
+
+pub mod action;
+pub(crate) mod context;
+mod partitions;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalpost_storage::partition_of;
+
+use self::action::{Action, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Settled};
+pub use self::context::Limits;
+use self::context::{Context, LoadKey};
+use self::partitions::Partitions;
+use crate::lane::discovery::Discovery;
+use crate::lane::{Lane, breaker};
+
+/// One statement loads at most so many bytes and rows.
+const LOAD_BYTES_MAX: usize = 8_000_000;
+const LOAD_ROWS_MAX: usize = 2000;
+/// Due retries are looked for this often even when none is expected: an operator may have made some due.
+const FIND_DUE_EVERY: Duration = Duration::from_secs(5);
+/// After a look that brought nothing new although there is more.
+const FIND_DUE_AGAIN: Duration = Duration::from_millis(250);
+
+/// All lanes of this dispatcher.
+#[derive(Debug)]
+pub struct Lanes {
+    settings: HashMap<i64, Arc<LaneSettings>>,
+    by_mapping: HashMap<i64, Lane>,
+    partitions: Partitions,
+    cx: Context,
+    timers: BTreeSet<(Moment, i64)>,
+    starving: VecDeque<i64>,
+    /// Which lane made a request or asked for a settlement.
+    requests: HashMap<u64, i64>,
+    settlements: HashMap<u64, i64>,
+    loads: HashMap<u64, Vec<LoadKey>>,
+    is_finding_due: bool,
+    is_stopping: bool,
+    generations: u64,
+}
+
+/// What a lane shows of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneView {
+    /// Whose.
+    pub mapping_id: i64,
+    /// Requests under way.
+    pub in_flight: usize,
+    /// How many may be.
+    pub window: u32,
+    /// Rows it knows to be queued.
+    pub known_rows: usize,
+    /// Whether its breaker keeps it from sending.
+    pub is_open: bool,
+}
+
+impl Lanes {
+    /// Owns nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            settings: HashMap::new(),
+            by_mapping: HashMap::new(),
+            partitions: Partitions::default(),
+            cx: Context::new(limits),
+            timers: BTreeSet::new(),
+            starving: VecDeque::new(),
+            requests: HashMap::new(),
+            settlements: HashMap::new(),
+            loads: HashMap::new(),
+            is_finding_due: false,
+            is_stopping: false,
+            generations: 0,
+        }
+    }
+
+    // ---- what is configured and owned
+
+    /// The settings of all mappings there are. Lanes of mappings that are gone send nothing more.
+    pub fn configure(&mut self, now: Moment, settings: &HashMap<i64, LaneSettings>) {
+        self.cx.now = now;
+        let mut fresh = Vec::new();
+        for (mapping_id, new) in settings {
+            match self.settings.get(mapping_id) {
+                Some(known) if **known == *new => {}
+                Some(_) => {
+                    let new = Arc::new(new.clone());
+                    self.settings.insert(*mapping_id, Arc::clone(&new));
+                    if let Some(lane) = self.by_mapping.get_mut(mapping_id) {
+                        lane.configure(new, &mut self.cx);
+                        self.advance(*mapping_id);
+                    }
+                }
+                None => fresh.push((*mapping_id, Arc::new(new.clone()))),
+            }
+        }
+        let gone: Vec<i64> = self.settings.keys().filter(|id| !settings.contains_key(id)).copied().collect();
+        for mapping_id in gone {
+            self.settings.remove(&mapping_id);
+            self.drop_lane(mapping_id);
+        }
+        for (mapping_id, new) in fresh {
+            self.settings.insert(mapping_id, new);
+            // Something may have been queued for it before it was known here.
+            self.wake_behind(mapping_id);
+        }
+        self.feed_starving();
+    }
+
+    /// The partitions that are ours now: all of them.
+    pub fn own(&mut self, now: Moment, owned: &[Owned]) {
+        self.cx.now = now;
+        let change = self.partitions.own(owned, now, self.is_stopping);
+        for partition in change.lost {
+            for mapping_id in self.lanes_of(partition) {
+                self.drop_lane(mapping_id);
+            }
+        }
+        if !change.acquired.is_empty() {
+            self.cx.actions.push_back(Action::Backlog(change.acquired));
+            self.cx.find_due_at = now;
+        }
+        self.advance_all();
+    }
+
+    /// Our lease may be over: nothing is sent until it is known to be ours again.
+    pub fn suspend(&mut self, now: Moment) {
+        self.cx.now = now;
+        self.partitions.suspend();
+    }
+
+    /// The partitions we own.
+    pub fn owned_partitions(&self) -> Vec<i16> {
+        self.partitions.numbers()
+    }
+
+    /// Take up nothing new; finish what is under way.
+    pub fn stop(&mut self, now: Moment) {
+        self.cx.now = now;
+        self.is_stopping = true;
+        self.partitions.leave_all();
+        self.advance_all();
+    }
+
+    /// Nothing is under way and nothing waits to be settled.
+    pub fn is_drained(&self) -> bool {
+        self.by_mapping.values().all(Lane::is_quiet)
+    }
+
+    /// Partitions over our share in which nothing is under way any more: they may be given back.
+    pub fn drained_partitions(&self) -> Vec<i16> {
+        let busy: HashSet<i16> = self
+            .by_mapping
+            .iter()
+            .filter(|(_, lane)| !lane.is_quiet())
+            .map(|(id, _)| partition_of(*id))
+            .collect();
+        self.partitions.leaving().filter(|partition| !busy.contains(partition)).collect()
+    }
+
+    /// Drained partitions were given back.
+    pub fn released(&mut self, partitions: &[i16]) {
+        for partition in partitions {
+            for mapping_id in self.lanes_of(*partition) {
+                self.drop_lane(mapping_id);
+            }
+            self.partitions.forget(*partition);
+        }
+    }
+
+    // ---- what was found
+
+    /// Rows that became visible.
+    pub fn arrived(&mut self, now: Moment, rows: &[FoundRow]) {
+        self.cx.now = now;
+        self.found(rows);
+    }
+
+    /// Retries that are due; whether there may be more, and when the next is.
+    pub fn found_due(&mut self, now: Moment, rows: &[FoundRow], is_full: bool, next_in: Option<Duration>) {
+        self.cx.now = now;
+        self.is_finding_due = false;
+        let known = |lanes: &HashMap<i64, Lane>| lanes.values().map(Lane::known_rows).sum::<usize>();
+        let before = if is_full { known(&self.by_mapping) } else { 0 };
+        self.cx.find_due_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
+        self.found(rows);
+        if is_full {
+            let is_news = known(&self.by_mapping) > before;
+            self.cx.find_due_at = if is_news { now } else { now + FIND_DUE_AGAIN };
+        }
+    }
+
+    /// Lanes that have something queued.
+    pub fn backlog(&mut self, now: Moment, mapping_ids: &[i64]) {
+        self.cx.now = now;
+        for mapping_id in mapping_ids {
+            self.wake_behind(*mapping_id);
+        }
+    }
+
+    /// The rows of a page.
+    pub fn paged(&mut self, now: Moment, page: Page, rows: &[FoundRow]) {
+        self.cx.now = now;
+        let Some(lane) =
+            self.by_mapping.get_mut(&page.mapping_id).filter(|lane| lane.generation == page.generation)
+        else {
+            return;
+        };
+        lane.paged(rows, rows.len() >= page.limit, now);
+        self.advance(page.mapping_id);
+    }
+
+    /// The rows of a load: those that are still there.
+    pub fn loaded(&mut self, now: Moment, load: u64, rows: Vec<LoadedRow>) {
+        self.cx.now = now;
+        let Some(keys) = self.loads.remove(&load) else { return };
+        let mut rows: HashMap<(i64, i64), LoadedRow> =
+            rows.into_iter().map(|row| ((row.mapping_id, row.position), row)).collect();
+        let mut touched = Vec::new();
+        for key in keys {
+            let Some(lane) =
+                self.by_mapping.get_mut(&key.mapping_id).filter(|lane| lane.generation == key.generation)
+            else {
+                continue;
+            };
+            lane.loaded(key.kind, key.position, rows.remove(&(key.mapping_id, key.position)), &mut self.cx);
+            if touched.last() != Some(&key.mapping_id) {
+                touched.push(key.mapping_id);
+            }
+        }
+        for mapping_id in touched {
+            self.advance(mapping_id);
+        }
+        self.feed_starving();
+    }
+
+    fn found(&mut self, rows: &[FoundRow]) {
+        let mut touched = Vec::new();
+        let now = self.cx.now;
+        for row in rows {
+            let Some(lane) = self.lane(row.mapping_id, Discovery::caught_up) else { continue };
+            lane.found(*row, now);
+            if touched.last() != Some(&row.mapping_id) {
+                touched.push(row.mapping_id);
+            }
+        }
+        for mapping_id in touched {
+            self.advance(mapping_id);
+        }
+    }
+
+    // ---- what came of it
+
+    /// A request is over. `random` is uniform in `0.0..1.0`.
+    pub fn reported(&mut self, now: Moment, request: u64, report: Report, random: f64) {
+        self.cx.now = now;
+        let Some(mapping_id) = self.requests.remove(&request) else { return };
+        if let Some(right) = self.partitions.right(partition_of(mapping_id))
+            && let Some(lane) = self.by_mapping.get_mut(&mapping_id)
+        {
+            lane.ended(request, report, random, right, &mut self.cx);
+            self.advance(mapping_id);
+        }
+    }
+
+    /// A settlement was answered.
+    pub fn settled(&mut self, now: Moment, settlement: u64, settled: Settled) {
+        self.cx.now = now;
+        let Some(mapping_id) = self.settlements.remove(&settlement) else { return };
+        let partition = partition_of(mapping_id);
+        match (settled, self.partitions.right(partition)) {
+            (Settled::Done, Some(right)) => {
+                if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
+                    lane.settled(settlement, right, &mut self.cx);
+                    self.advance(mapping_id);
+                    self.feed_starving();
+                }
+            }
+            (Settled::Stale, Some(_)) => {
+                for mapping_id in self.lanes_of(partition) {
+                    self.drop_lane(mapping_id);
+                }
+                self.partitions.forget(partition);
+            }
+            (_, None) => {}
+        }
+    }
+
+    // ---- time and actions
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Moment) {
+        self.cx.now = now;
+        while let Some(&(at, mapping_id)) = self.timers.first().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, mapping_id));
+            self.advance(mapping_id);
+        }
+        self.feed_starving();
+    }
+
+    /// When to tick next, if nothing else happens.
+    pub fn next_tick(&self) -> Option<Moment> {
+        let lane = self.timers.first().map(|(at, _)| *at);
+        let due = (self.partitions.may_send() && !self.is_finding_due).then_some(self.cx.find_due_at);
+        lane.into_iter().chain(due).min()
+    }
+
+    /// The next thing to do. To be asked until there is none, after every few inputs.
+    pub fn next_action(&mut self) -> Option<Action> {
+        let action =
+            self.cx.actions.pop_front().or_else(|| self.next_load()).or_else(|| self.next_find_due())?;
+        match &action {
+            Action::Send(request) => _ = self.requests.insert(request.id, request.mapping_id),
+            Action::Settle(settlement) => _ = self.settlements.insert(settlement.id, settlement.mapping_id),
+            _ => {}
+        }
+        Some(action)
+    }
+
+    fn next_load(&mut self) -> Option<Action> {
+        let mut bytes = 0;
+        let count = self.cx.loads.iter().take(LOAD_ROWS_MAX).take_while(|key| {
+            let fits = bytes == 0 || bytes + key.bytes <= LOAD_BYTES_MAX;
+            bytes += key.bytes.max(1);
+            fits
+        });
+        let count = count.count();
+        if count == 0 {
+            return None;
+        }
+        let keys: Vec<LoadKey> = self.cx.loads.drain(..count).collect();
+        let load = Load {
+            id: self.cx.next_id(),
+            keys: keys.iter().map(|key| (key.mapping_id, key.position)).collect(),
+        };
+        self.loads.insert(load.id, keys);
+        Some(Action::Load(load))
+    }
+
+    fn next_find_due(&mut self) -> Option<Action> {
+        if self.is_finding_due || self.cx.find_due_at > self.cx.now || !self.partitions.may_send() {
+            return None;
+        }
+        self.is_finding_due = true;
+        let is_full = |(_, lane): &(&i64, &Lane)| lane.is_full_of_retries() && !lane.settings().ordered;
+        Some(Action::FindDue { except: self.by_mapping.iter().filter(is_full).map(|(id, _)| *id).collect() })
+    }
+
+    /// What each lane in memory shows of itself.
+    pub fn views(&self) -> impl Iterator<Item = LaneView> {
+        self.by_mapping.iter().map(|(mapping_id, lane)| LaneView {
+            mapping_id: *mapping_id,
+            in_flight: lane.in_flight(),
+            window: lane.window(),
+            known_rows: lane.known_rows(),
+            is_open: lane.breaker() != breaker::State::Closed,
+        })
+    }
+
+    /// Bytes of rows in memory.
+    pub fn loaded_bytes(&self) -> usize {
+        self.cx.loaded_bytes
+    }
+
+    /// Requests that are under way or not settled.
+    pub fn unsettled(&self) -> usize {
+        self.cx.unsettled
+    }
+
+    // ---- lanes
+
+    fn lane(&mut self, mapping_id: i64, discovery: fn() -> Discovery) -> Option<&mut Lane> {
+        if self.partitions.is_leaving_or_foreign(partition_of(mapping_id)) {
+            return None;
+        }
+        let settings = self.settings.get(&mapping_id)?;
+        let generations = &mut self.generations;
+        Some(self.by_mapping.entry(mapping_id).or_insert_with(|| {
+            *generations += 1;
+            Lane::new(mapping_id, *generations, Arc::clone(settings), discovery())
+        }))
+    }
+
+    fn wake_behind(&mut self, mapping_id: i64) {
+        if let Some(lane) = self.lane(mapping_id, Discovery::behind) {
+            lane.look_again();
+            self.advance(mapping_id);
+        }
+    }
+
+    fn lanes_of(&self, partition: i16) -> Vec<i64> {
+        self.by_mapping.keys().filter(|mapping_id| partition_of(**mapping_id) == partition).copied().collect()
+    }
+
+    fn advance(&mut self, mapping_id: i64) {
+        let Some(lane) = self.by_mapping.get_mut(&mapping_id) else { return };
+        let Some(right) = self.partitions.right(partition_of(mapping_id)) else { return };
+        if let Some(at) = lane.wake_at {
+            self.timers.remove(&(at, mapping_id));
+        }
+        let was_starving = std::mem::take(&mut lane.is_starving);
+        lane.advance(right, &mut self.cx);
+        if let Some(at) = lane.wake_at {
+            self.timers.insert((at, mapping_id));
+        }
+        if lane.is_starving && !was_starving {
+            self.starving.push_back(mapping_id);
+        }
+        if lane.is_idle(self.cx.now) {
+            self.drop_lane(mapping_id);
+        }
+    }
+
+    fn advance_all(&mut self) {
+        let all: Vec<i64> = self.by_mapping.keys().copied().collect();
+        for mapping_id in all {
+            self.advance(mapping_id);
+        }
+    }
+
+    /// Lanes that had no room, in their order, as long as there is some.
+    fn feed_starving(&mut self) {
+        for _ in 0..self.starving.len() {
+            if !self.cx.has_room_for(1) || !self.cx.may_send_more() {
+                return;
+            }
+            let Some(mapping_id) = self.starving.pop_front() else { return };
+            if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
+                lane.is_starving = false;
+                self.advance(mapping_id);
+            }
+        }
+    }
+
+    /// Forgets a lane with all it has under way: answers that come later are nobody's.
+    fn drop_lane(&mut self, mapping_id: i64) {
+        if let Some(lane) = self.by_mapping.remove(&mapping_id) {
+            if let Some(at) = lane.wake_at {
+                self.timers.remove(&(at, mapping_id));
+            }
+            self.cx.loaded_bytes -= lane.held_bytes();
+            self.cx.unsettled -= lane.unsettled_requests();
+            if lane.unsettled_requests() > 0 {
+                self.requests.retain(|_, of| *of != mapping_id);
+                self.settlements.retain(|_, of| *of != mapping_id);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Context: what all lanes share while one of them works: the time, the memory, and the actions so far.
+
+use std::collections::VecDeque;
+
+use super::action::{Action, Moment};
+use crate::lane::Kind;
+
+/// Bounds over all lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of rows in memory. A lane that has none may always have one request's worth.
+    pub loaded_bytes: usize,
+    /// Requests that are under way or not settled.
+    pub unsettled: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { loaded_bytes: 64_000_000, unsettled: 20_000 }
+    }
+}
+
+/// A row to be loaded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadKey {
+    pub(crate) mapping_id: i64,
+    pub(crate) generation: u64,
+    pub(crate) kind: Kind,
+    pub(crate) position: i64,
+    pub(crate) bytes: usize,
+}
+
+/// What a lane may do, by its partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Right {
+    pub(crate) partition: i16,
+    pub(crate) epoch: i64,
+    /// It is ours beyond doubt.
+    pub(crate) may_send: bool,
+    /// It is to be given back.
+    pub(crate) is_leaving: bool,
+    /// What was queued before then may have been sent by another.
+    pub(crate) taken_over_at: Option<Moment>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) now: Moment,
+    pub(crate) limits: Limits,
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) loads: Vec<LoadKey>,
+    pub(crate) loaded_bytes: usize,
+    pub(crate) unsettled: usize,
+    /// When to look for due retries.
+    pub(crate) find_due_at: Moment,
+    ids: u64,
+}
+
+impl Context {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            now: Moment::ZERO,
+            limits,
+            actions: VecDeque::new(),
+            loads: Vec::new(),
+            loaded_bytes: 0,
+            unsettled: 0,
+            find_due_at: Moment::ZERO,
+            ids: 0,
+        }
+    }
+
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.loaded_bytes + bytes <= self.limits.loaded_bytes
+    }
+
+    pub(crate) fn may_send_more(&self) -> bool {
+        self.unsettled < self.limits.unsettled
+    }
+}

@@ -1,0 +1,135 @@
+//! Partitions: which are ours, since when, and whether we may send for them now.
+
+use std::collections::BTreeMap;
+
+use super::action::{Moment, Owned};
+use super::context::Right;
+
+#[derive(Debug)]
+struct Partition {
+    epoch: i64,
+    is_leaving: bool,
+    taken_over_at: Option<Moment>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Partitions {
+    owned: BTreeMap<i16, Partition>,
+    is_suspended: bool,
+}
+
+/// What a heartbeat changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Now ours, and in an epoch that is new to us.
+    pub(crate) acquired: Vec<i16>,
+    /// No longer ours, or not in the epoch we knew.
+    pub(crate) lost: Vec<i16>,
+}
+
+impl Partitions {
+    pub(crate) fn own(&mut self, owned: &[Owned], now: Moment, is_stopping: bool) -> Change {
+        self.is_suspended = false;
+        let mut change = Change::default();
+        let still =
+            |number: &i16, epoch: i64| owned.iter().any(|own| own.partition == *number && own.epoch == epoch);
+        change.lost = self
+            .owned
+            .iter()
+            .filter(|(number, known)| !still(number, known.epoch))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in &change.lost {
+            self.owned.remove(number);
+        }
+        for own in owned {
+            let known = self.owned.entry(own.partition).or_insert_with(|| {
+                if !own.is_surplus && !is_stopping {
+                    change.acquired.push(own.partition);
+                }
+                Partition {
+                    epoch: own.epoch,
+                    is_leaving: false,
+                    taken_over_at: own.is_taken_over.then_some(now),
+                }
+            });
+            // Once leaving, always: its lanes have let go of what they knew. It can be acquired anew when given back.
+            known.is_leaving |= own.is_surplus || is_stopping;
+        }
+        change
+    }
+
+    /// Until the next heartbeat nothing may be sent.
+    pub(crate) fn suspend(&mut self) {
+        self.is_suspended = true;
+    }
+
+    pub(crate) fn leave_all(&mut self) {
+        for partition in self.owned.values_mut() {
+            partition.is_leaving = true;
+        }
+    }
+
+    pub(crate) fn forget(&mut self, number: i16) {
+        self.owned.remove(&number);
+    }
+
+    pub(crate) fn numbers(&self) -> Vec<i16> {
+        self.owned.iter().filter(|(_, partition)| !partition.is_leaving).map(|(number, _)| *number).collect()
+    }
+
+    pub(crate) fn leaving(&self) -> impl Iterator<Item = i16> {
+        self.owned.iter().filter(|(_, partition)| partition.is_leaving).map(|(number, _)| *number)
+    }
+
+    pub(crate) fn is_leaving_or_foreign(&self, number: i16) -> bool {
+        self.owned.get(&number).is_none_or(|partition| partition.is_leaving)
+    }
+
+    pub(crate) fn may_send(&self) -> bool {
+        !self.is_suspended && self.owned.values().any(|partition| !partition.is_leaving)
+    }
+
+    pub(crate) fn right(&self, number: i16) -> Option<Right> {
+        let partition = self.owned.get(&number)?;
+        Some(Right {
+            partition: number,
+            epoch: partition.epoch,
+            may_send: !self.is_suspended && !partition.is_leaving,
+            is_leaving: partition.is_leaving,
+            taken_over_at: partition.taken_over_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(partition: i16, epoch: i64) -> Owned {
+        Owned { partition, epoch, is_surplus: false, is_taken_over: false }
+    }
+
+    #[test]
+    fn a_new_epoch_means_lost_and_acquired() {
+        let mut partitions = Partitions::default();
+        let change = partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, false);
+        assert_eq!((change.acquired, change.lost), (vec![1, 2], vec![]));
+        let change = partitions.own(&[own(1, 2)], Moment::ZERO, false);
+        assert_eq!((change.acquired, change.lost), (vec![1], vec![1, 2]));
+    }
+
+    #[test]
+    fn nothing_is_sent_while_suspended_or_leaving() {
+        let mut partitions = Partitions::default();
+        partitions.own(&[own(1, 1)], Moment::ZERO, false);
+        assert!(partitions.right(1).unwrap().may_send && partitions.right(2).is_none());
+        partitions.suspend();
+        assert!(!partitions.right(1).unwrap().may_send);
+        partitions.own(&[own(1, 1)], Moment::ZERO, false);
+        assert!(partitions.right(1).unwrap().may_send);
+        partitions.own(&[Owned { is_surplus: true, ..own(1, 1) }], Moment::ZERO, false);
+        let right = partitions.right(1).unwrap();
+        assert!(right.is_leaving && !right.may_send && partitions.numbers().is_empty());
+    }
+}
