@@ -6,8 +6,11 @@
 mod clause;
 mod error;
 mod evaluate;
+mod explain;
 mod lexer;
+mod lint;
 mod parser;
+mod strict;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,8 @@ mod tests;
 pub use clause::Joining;
 pub use error::{Fault, Function, TriggerError};
 pub use evaluate::EvaluateError;
+pub use explain::{Explanation, Step, Tested, explain};
+pub use lint::{Lint, Severity, lint};
 
 use crate::event::Event;
 
@@ -28,7 +33,7 @@ pub struct Trigger {
 impl Trigger {
     /// Reads a trigger as Segment's runtime does: what looks wrong often means something.
     pub fn parse(text: &str) -> Result<Trigger, TriggerError> {
-        let clause = read(text)?.clause;
+        let clause = read(text, &mut Vec::new())?;
         Ok(Trigger { text: text.to_owned(), clause })
     }
 
@@ -43,9 +48,9 @@ impl Trigger {
     }
 }
 
-fn read(text: &str) -> Result<parser::Reading, TriggerError> {
+fn read(text: &str, oddities: &mut Vec<parser::Oddity>) -> Result<clause::Clause, TriggerError> {
     if text.is_empty() {
         return Err(TriggerError::new(Fault::Empty, 0..0));
     }
-    parser::read(&lexer::tokens(text)?)
+    parser::read(&lexer::tokens(text)?, oddities)
 }

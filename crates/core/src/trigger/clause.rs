@@ -49,7 +49,6 @@ pub(super) struct Test {
     pub(super) field: Field,
     pub(super) check: Check,
     /// Its bytes in the query.
-    #[expect(dead_code, reason = "read by explain")]
     pub(super) span: Range<usize>,
 }
 

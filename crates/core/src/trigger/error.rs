@@ -65,6 +65,9 @@ pub enum Fault {
     /// A number that ends with its point.
     #[error("a number must not end with a point")]
     LastPoint,
+    /// A string with something stuck to its end, which makes the closing quote an opening one.
+    #[error("the quote is read again as an opening one: no blank follows it")]
+    GluedString,
     /// A string that nothing closes.
     #[error("nothing closes this `{0}`")]
     OpenString(char),
@@ -134,6 +137,9 @@ impl TriggerError {
             Fault::Character('&' | '|') => "join conditions with `and` or `or`".into(),
             Fault::Character(_) => "remove it, or put it into double quotes".into(),
             Fault::OpenString(quote) => format!("close the string with `{quote}`"),
+            Fault::GluedString => {
+                "after a string there must be a blank, `,`, `)` or the end: remove what follows it".into()
+            }
             Fault::LastPoint | Fault::SecondPoint => "write a number as `12` or `12.5`".into(),
             Fault::LongToken | Fault::LastBackslash | Fault::WideEscape(_) => return None,
         })

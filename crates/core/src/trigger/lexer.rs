@@ -64,7 +64,7 @@ const UNITS_MAX: usize = 100_000;
 
 /// All tokens of a query, dotted names joined.
 pub(super) fn tokens(query: &str) -> Result<Vec<Token>, TriggerError> {
-    let mut lexer = Lexer { query, at: 0 };
+    let mut lexer = Lexer { query, at: 0, reopened: None };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.token()? {
         if token.text.len() >= UNITS_MAX && token.text.encode_utf16().count() >= UNITS_MAX {
@@ -96,6 +96,8 @@ fn push_joined(tokens: &mut Vec<Token>, token: Token) {
 struct Lexer<'q> {
     query: &'q str,
     at: usize,
+    /// A closing quote that is read again.
+    reopened: Option<usize>,
 }
 
 fn is_blank(character: char) -> bool {
@@ -262,6 +264,10 @@ impl<'q> Lexer<'q> {
     fn string(&mut self, quote: char) -> Result<Token, TriggerError> {
         let start = self.at;
         let Some(len) = self.rest()[1..].find(quote) else {
+            if self.reopened == Some(start) {
+                self.at = start + 1;
+                return self.fail(Fault::GluedString, start);
+            }
             self.at = self.query.len();
             return self.fail(Fault::OpenString(quote), start);
         };
@@ -272,6 +278,7 @@ impl<'q> Lexer<'q> {
             self.at = end;
         } else {
             self.at = end - 1;
+            self.reopened = Some(self.at);
             token.quirk = Some(Quirk::QuoteReopens);
         }
         Ok(token)

@@ -14,16 +14,8 @@ use super::lexer::{Token, TokenKind};
 use crate::event::Member;
 use crate::json::{number_text, text_to_number};
 
-/// What a trigger means, and what was odd about it.
-pub(super) struct Reading {
-    pub(super) clause: Clause,
-    #[expect(dead_code, reason = "read by lint")]
-    pub(super) oddities: Vec<Oddity>,
-}
-
 /// Something the reader did that a strict reader would not.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "read by lint")]
 pub(super) enum Oddity {
     /// A token that means nothing where it stands.
     Skipped(Token),
@@ -35,20 +27,19 @@ pub(super) enum Oddity {
     GroupCut(Range<usize>),
     /// Parentheses without a condition.
     EmptyGroup(Range<usize>),
-    /// `and` and `or` in one list; the last one counts.
-    Mixed { last: Joining, span: Range<usize> },
+    /// `and` and `or` in one list; the last one, which stands here, counts.
+    Mixed { joining: Joining, span: Range<usize> },
     /// A comparison, with its tokens.
     Compared { field: Token, operator: Token, value: Token },
     /// A function call, with its tokens.
     Called { function: Function, is_negated: bool, field: Token, value: Token, span: Range<usize> },
 }
 
-pub(super) fn read(tokens: &[Token]) -> Result<Reading, TriggerError> {
+/// What the tokens mean. What was odd about them is added to `oddities`, also when they are refused.
+pub(super) fn read(tokens: &[Token], oddities: &mut Vec<Oddity>) -> Result<Clause, TriggerError> {
     let (end, rest) = tokens.split_last().expect("the lexer adds an end");
-    let mut oddities = Vec::new();
-    let list = List::new(rest, end, None, &mut oddities);
-    match list.read()? {
-        Some(clause) if !matches!(clause, Clause::Empty) => Ok(Reading { clause, oddities }),
+    match List::new(rest, end, None, oddities).read()? {
+        Some(clause) if !matches!(clause, Clause::Empty) => Ok(clause),
         _ => Err(TriggerError::new(Fault::NoClause, 0..end.span.end)),
     }
 }
@@ -61,8 +52,10 @@ struct List<'t> {
     group: Option<&'t Token>,
     clauses: Vec<Clause>,
     joining: Joining,
-    /// Whether a joining word came already.
-    is_joined: bool,
+    /// The last joining word.
+    joined_by: Option<&'t Token>,
+    /// Whether another one came before.
+    is_mixed: bool,
     oddities: &'t mut Vec<Oddity>,
 }
 
@@ -79,7 +72,8 @@ impl<'t> List<'t> {
             group,
             clauses: Vec::new(),
             joining: Joining::And,
-            is_joined: false,
+            joined_by: None,
+            is_mixed: false,
             oddities,
         }
     }
@@ -91,6 +85,11 @@ impl<'t> List<'t> {
     fn read(mut self) -> Result<Option<Clause>, TriggerError> {
         while let Some(token) = self.next().filter(|token| token.kind != TokenKind::End) {
             self.item(token)?;
+        }
+        if let Some(last) = self.joined_by.filter(|_| self.is_mixed) {
+            let span = last.span.clone();
+            let joining = self.joining;
+            self.oddities.push(Oddity::Mixed { joining, span });
         }
         if self.clauses.len() < 2 {
             return Ok(self.clauses.pop());
@@ -121,15 +120,10 @@ impl<'t> List<'t> {
         self.oddities.push(Oddity::Skipped(token.clone()));
     }
 
-    fn join(&mut self, token: &Token) {
-        let joining = if token.text == "or" { Joining::Or } else { Joining::And };
-        if self.is_joined && joining != self.joining {
-            let span = token.span.clone();
-            let last = joining;
-            self.oddities.push(Oddity::Mixed { last, span });
-        }
-        self.joining = joining;
-        self.is_joined = true;
+    fn join(&mut self, token: &'t Token) {
+        self.is_mixed |= self.joined_by.is_some_and(|last| last.text != token.text);
+        self.joined_by = Some(token);
+        self.joining = if token.text == "or" { Joining::Or } else { Joining::And };
     }
 
     fn not(&mut self, token: &'t Token) -> Result<(), TriggerError> {

@@ -221,7 +221,7 @@ fn a_query_that_ends_while_a_keyword_is_tried_loses_its_rest() {
 #[test]
 fn a_closing_quote_that_nothing_ends_is_read_again() {
     assert_verdicts(&[("type = \"track\"; event = \"x\"", true), ("type = \"tr\"ack\"", false)]);
-    assert_eq!(fault("type = \"track\";"), Fault::OpenString('"'));
+    assert_eq!(fault("type = \"track\";"), Fault::GluedString);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn what_the_lexer_refuses_says_why() {
         ("properties.tags[0] = \"x\"", Fault::AfterName('[')),
         ("traits.naïve = 1", Fault::AfterName('ï')),
         ("type =\r\"x\"", Fault::Character('\r')),
-        ("type = \"a\" && 1", Fault::OpenString('"')),
+        ("type = \"a\" && 1", Fault::Character('&')),
         ("! type = \"x\"", Fault::LoneNot),
         ("properties.x = 1.2.3", Fault::SecondPoint),
         ("properties.x = 1.", Fault::LastPoint),
@@ -292,4 +292,26 @@ fn a_trigger_of_any_size_is_read_without_recursion() {
     assert_eq!(fault(&"(".repeat(100_000)), Fault::OpenGroup);
     let groups = "() ".repeat(50_000);
     assert_eq!(verdict(&groups), Err(EvaluateError::EmptyGroup));
+}
+
+#[test]
+fn an_explanation_shows_what_each_comparison_found() {
+    let query = "type = \"track\" and (properties.tags.length > 2 or name = null) and ()";
+    let trigger = Trigger::parse(query).unwrap();
+    let explanation = explain(&trigger, &event(EVENT));
+    assert!(!explanation.matches);
+    assert!(explanation.error.is_some_and(|error| error.contains("parentheses")));
+    let Step::Group { joining: Joining::And, held: None, steps } = explanation.step else {
+        panic!("three conditions are a group");
+    };
+    let [Step::Test(kind), Step::Group { held: Some(true), steps: inner, .. }, Step::Empty] = &steps[..]
+    else {
+        panic!("{steps:?}");
+    };
+    assert_eq!(&query[kind.span.clone()], "type = \"track\"");
+    assert_eq!(kind.actual.as_deref(), Some("\"track\""));
+    assert_eq!((kind.expected.as_deref(), kind.held), (Some("\"track\""), Some(true)));
+    let Step::Test(length) = &inner[0] else { panic!("{inner:?}") };
+    assert_eq!((length.field.as_str(), length.operator), ("properties.tags.length", ">"));
+    assert_eq!((length.actual.as_deref(), length.held), (Some("2"), Some(false)));
 }
