@@ -7,7 +7,7 @@ use signalpost_storage::{
 };
 use uuid::Uuid;
 
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 pub(crate) const ALL: std::ops::Range<i16> = 0..64;
 
 pub(crate) async fn storage() -> Storage {
