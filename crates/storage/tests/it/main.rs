@@ -4,6 +4,7 @@
 
 mod catalog;
 mod fencing;
+mod functions;
 mod ownership;
 mod plans;
 mod schema;
