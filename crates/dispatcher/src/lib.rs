@@ -3,5 +3,135 @@
 //! Invariants: nothing is sent for a partition that is not owned beyond doubt; nothing is forgotten before Postgres
 //! has recorded it; whatever it is told, whenever it dies, an acknowledged event is delivered at least once.
 
+mod attempt;
+mod catalog;
+mod config;
+mod driver;
 pub(crate) mod lane;
 pub mod lanes;
+mod metrics;
+mod outage;
+mod ownership;
+mod settler;
+pub mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::RootCertStore;
+use signalpost_storage::{OwnerId, SealingKeys, Storage};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+pub use config::{Config, ConfigError};
+pub use metrics::Metrics;
+
+use crate::driver::{Driver, Parts};
+use crate::outage::Outage;
+use crate::settler::Settler;
+use crate::transport::{Client, Transport, TransportError, system_lookup};
+
+/// How long giving the partitions back may take; otherwise their lease has to end.
+const RELEASE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Why the dispatcher does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting could not work.
+    #[error("the configuration of the dispatcher can not be used")]
+    Config(#[from] ConfigError),
+    /// Receivers could not be reached.
+    #[error("requests can not be made")]
+    Transport(#[from] TransportError),
+}
+
+/// Delivers what is queued until told otherwise.
+///
+/// `stop`: take up nothing new, finish and record what is under way, give the partitions back. `abort`: cut off what is
+/// under way (that costs no attempt), record what is known as far as it goes quickly, give the partitions back.
+pub async fn run(
+    config: Config,
+    storage: Storage,
+    keys: SealingKeys,
+    metrics: Metrics,
+    stop: CancellationToken,
+    abort: CancellationToken,
+) -> Result<(), RunError> {
+    config.check()?;
+    let client = Client::new(system_lookup(), config.connection_idle, RootCertStore::empty())?;
+    run_with(config, storage, keys, client, metrics, stop, abort).await
+}
+
+/// As [`run`], with a transport of the caller's.
+pub async fn run_with(
+    config: Config,
+    storage: Storage,
+    keys: SealingKeys,
+    transport: impl Transport,
+    metrics: Metrics,
+    stop: CancellationToken,
+    abort: CancellationToken,
+) -> Result<(), RunError> {
+    config.check()?;
+    let me = OwnerId(Uuid::new_v4());
+    let over = CancellationToken::new();
+    let _over_in_any_case = over.clone().drop_guard();
+    let tasks = TaskTracker::new();
+    let outage = Arc::new(Outage::new(metrics.clone()));
+    let (inputs, told) = unbounded_channel();
+    let (settlements, to_settle) = unbounded_channel();
+    let started = Instant::now();
+    info!(dispatcher.id = %me.0, name = config.name, "dispatcher started");
+
+    let settler = Settler {
+        queue: storage.queue(),
+        me,
+        started,
+        settlements: to_settle,
+        answers: inputs.clone(),
+        outage: Arc::clone(&outage),
+        metrics: metrics.clone(),
+        over: over.clone(),
+    };
+    tasks.spawn(settler.run(config.clone()));
+    let watch = catalog::watch(
+        config.clone(),
+        storage.clone(),
+        keys,
+        Arc::clone(&outage),
+        inputs.clone(),
+        over.clone(),
+    );
+    tasks.spawn(watch);
+    let attempts_over = abort.child_token();
+    let driver = Driver::new(Parts {
+        config,
+        me,
+        storage: storage.clone(),
+        transport: Arc::new(transport),
+        settlements,
+        inputs,
+        outage,
+        metrics,
+        tasks: tasks.clone(),
+        abort: attempts_over.clone(),
+        over: over.clone(),
+        started,
+    });
+    driver.run(told, stop).await;
+
+    attempts_over.cancel();
+    over.cancel();
+    tasks.close();
+    tasks.wait().await;
+    let release = tokio::time::timeout(RELEASE_TIME_MAX, storage.ownership().release_all(me)).await;
+    if matches!(release, Ok(Ok(()))) {
+        info!("dispatcher stopped, its partitions are free");
+    } else {
+        warn!("dispatcher stopped, its partitions are free when the lease ends");
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Attempt: one request from its events to what it proved.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+use http::header::{DATE, LOCATION, RETRY_AFTER};
+use signalpost_core::outcome::{Failure, Outcome};
+use signalpost_core::request::{InvalidRequest, OutboundRequest, Prepared};
+use signalpost_core::signature::{SignatureMode, Signer};
+use signalpost_core::target::Target;
+use signalpost_core::{batch, json};
+
+use crate::lanes::action::{Attempted, Request, RequestBody};
+use crate::transport::{Answer, Egress, NoAnswer, Transport};
+
+/// What all requests of a mapping have in common.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The target of events that have none of their own; an error when they need one.
+    pub(crate) target: Result<Prepared, String>,
+    /// Signs, when there is a secret.
+    pub(crate) signer: Option<Signer>,
+    /// What is signed.
+    pub(crate) signature: SignatureMode,
+    /// Time-out and addresses.
+    pub(crate) egress: Egress,
+}
+
+/// Makes the request and says what it proved.
+pub(crate) async fn attempt(transport: &impl Transport, route: &Route, request: Request) -> Attempted {
+    let started = Instant::now();
+    let (body_bytes, result) = match prepare(route, &request) {
+        Ok(outbound) => {
+            let body_bytes = outbound.body.as_ref().map_or(0, Bytes::len);
+            (body_bytes, transport.send(outbound, &route.egress).await)
+        }
+        Err(reason) => (0, Err(NoAnswer { failure: Failure::Request, reason })),
+    };
+    let latency = started.elapsed();
+    match result {
+        Ok(answer) => answered(&answer, body_bytes, latency),
+        Err(NoAnswer { failure, reason }) => Attempted {
+            outcome: Outcome::of_failure(failure),
+            status: None,
+            error: Some(reason),
+            response: None,
+            body_bytes,
+            latency,
+        },
+    }
+}
+
+/// The exact request.
+fn prepare(route: &Route, request: &Request) -> Result<OutboundRequest, String> {
+    let body = body(&request.body);
+    let signature = body.as_ref().and_then(|body| sign(route, &request.body, body));
+    match &request.target {
+        None => {
+            let prepared = route.target.as_ref().map_err(Clone::clone)?;
+            Ok(prepared.request(body, signature.as_deref(), request.identity))
+        }
+        Some(text) => {
+            let target = Target::from_json(text)
+                .map_err(|error| format!("the queued target can not be read: {error}"))?;
+            let prepared = prepared(&target).map_err(|error| error.to_string())?;
+            Ok(prepared.request(body, signature.as_deref(), request.identity))
+        }
+    }
+}
+
+/// A target made ready.
+pub(crate) fn prepared(target: &Target) -> Result<Prepared, InvalidRequest> {
+    Prepared::new(target.method.as_str(), &target.url, &target.headers)
+}
+
+/// The exact bytes; a single event without data has no body.
+fn body(body: &RequestBody) -> Option<Bytes> {
+    match body {
+        RequestBody::Single(event) if &event[..] == b"null" => None,
+        RequestBody::Single(event) => Some(event.clone()),
+        RequestBody::Array(array) => Some(array.clone()),
+        RequestBody::Stretches(parts) => Some(batch::join(parts)),
+    }
+}
+
+fn sign(route: &Route, shape: &RequestBody, body: &Bytes) -> Option<String> {
+    let signer = route.signer.as_ref()?;
+    match (route.signature, shape) {
+        (SignatureMode::Body, _) | (_, RequestBody::Single(_)) => Some(signer.sign(body)),
+        (SignatureMode::FirstEvent, _) => {
+            let first = json::elements(std::str::from_utf8(body).ok()?).next()?;
+            // Compat: a batch whose first event has no data is not signed at all.
+            (first != "null").then(|| signer.sign(first.as_bytes()))
+        }
+    }
+}
+
+fn answered(answer: &Answer, body_bytes: usize, latency: std::time::Duration) -> Attempted {
+    let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
+    let now = sent_at(&answer.headers).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let outcome = Outcome::of_status(answer.status, header(RETRY_AFTER), now);
+    let error = (outcome != Outcome::Delivered).then(|| match header(LOCATION) {
+        Some(location) if (300..400).contains(&answer.status) => {
+            format!("{}: redirects are not followed, this one points to {location}", answer.status)
+        }
+        _ => format!("the receiver answered {}", answer.status),
+    });
+    let response = (!answer.body.is_empty()).then(|| text(&answer.body));
+    Attempted { outcome, status: Some(answer.status), error, response, body_bytes, latency }
+}
+
+/// When the receiver sent its answer, by its own clock: the one by which its `Retry-After` date is meant. Without it
+/// such a date says nothing.
+fn sent_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.with_timezone(&Utc))
+}
+
+/// Text that Postgres can store.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+}
+
+/// Routes by mapping.
+pub(crate) type Routes = std::collections::HashMap<i64, Arc<Route>>;

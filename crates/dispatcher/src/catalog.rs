@@ -1,0 +1,115 @@
+//! Catalog: the configured mappings as lanes and routes, kept up to date.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use signalpost_core::payload::Recipe;
+use signalpost_core::signature::Signer;
+use signalpost_storage::{Catalog, Channel, Destination, MappingRow, SealingKeys, Storage};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::attempt::{Route, Routes, prepared};
+use crate::config::Config;
+use crate::driver::Input;
+use crate::lanes::action::{Batching, LaneSettings};
+use crate::outage::Outage;
+use crate::transport::Egress;
+
+/// Everything the dispatcher knows of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    pub(crate) lanes: HashMap<i64, LaneSettings>,
+    pub(crate) routes: Routes,
+}
+
+/// Loads the catalog whenever it has changed and hands it to the driver, until told to stop.
+pub(crate) async fn watch(
+    config: Config,
+    storage: Storage,
+    keys: SealingKeys,
+    outage: Arc<Outage>,
+    inputs: UnboundedSender<Input>,
+    over: CancellationToken,
+) {
+    let changes = storage.listen(Channel::Catalog);
+    let catalog = storage.catalog();
+    let mut version = None;
+    loop {
+        let Some(now) = outage.persist("look up the catalog's version", &over, || catalog.version()).await
+        else {
+            return;
+        };
+        if version != Some(now) {
+            let Some(loaded) = outage.persist("load the catalog", &over, || catalog.load(&keys)).await else {
+                return;
+            };
+            version = Some(loaded.version);
+            if inputs.send(Input::Catalog(compile(&loaded))).is_err() {
+                return;
+            }
+        }
+        let wait = tokio::time::timeout(config.catalog_poll, changes.next());
+        if over.run_until_cancelled(wait).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Mappings that do not compile are left out, with an error: what is queued for them waits.
+fn compile(catalog: &Catalog) -> Compiled {
+    let destinations: HashMap<i64, &Destination> =
+        catalog.destinations.iter().map(|one| (one.id, one)).collect();
+    let mut compiled = Compiled::default();
+    for row in &catalog.mappings {
+        let Some(destination) = destinations.get(&row.destination_id) else { continue };
+        match compile_mapping(row, destination) {
+            Ok((lane, route)) => {
+                compiled.lanes.insert(row.id, lane);
+                compiled.routes.insert(row.id, Arc::new(route));
+            }
+            Err(reason) => {
+                error!(
+                    mapping.id = row.id,
+                    mapping.name = row.name,
+                    reason,
+                    "a mapping does not compile, what is queued for it waits"
+                );
+            }
+        }
+    }
+    compiled
+}
+
+fn compile_mapping(row: &MappingRow, destination: &Destination) -> Result<(LaneSettings, Route), String> {
+    let recipe = Recipe::compile(&row.fields, destination.numbers)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let delivery = &destination.delivery;
+    let batching = recipe.batching().map(|batching| Batching {
+        size: batching.size,
+        bytes: delivery.batch_bytes,
+        wait: delivery.batch_wait,
+    });
+    let target = match recipe.static_target() {
+        Some(target) => prepared(target).map_err(|error| error.to_string()),
+        None => Err(String::from(
+            "the mapping resolves its target for each event, and this one was queued without",
+        )),
+    };
+    let lane = LaneSettings {
+        batching,
+        ordered: delivery.ordered,
+        max_concurrency: delivery.max_concurrency,
+        rate_limit: delivery.rate_limit,
+        retry: delivery.retry,
+        paused: row.paused,
+    };
+    let route = Route {
+        target,
+        signer: destination.shared_secret.as_ref().filter(|secret| !secret.is_empty()).map(Signer::new),
+        signature: destination.signature,
+        egress: Egress { timeout: delivery.timeout, allow: delivery.allow.clone().into() },
+    };
+    Ok((lane, route))
+}

@@ -1,0 +1,106 @@
+//! Config: the settings of the dispatcher and their defaults.
+//!
+//! Invariants: a setting that is missing has its default; one that is unknown is an error; `check` refuses, by name,
+//! a value that could not work.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The settings of the dispatcher. Sizes read `"64MB"` or a number of bytes, durations `"10s"`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What this dispatcher is called in the table of dispatchers.
+    pub name: String,
+    /// How long a dispatcher that stopped answering keeps its partitions; it says that it lives three times as often.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// How much of the queue may be in memory at a time. A lane that has nothing there may always have one request.
+    pub loaded_bytes_max: ByteSize,
+    /// How many requests may be under way, or made and not recorded yet.
+    pub unsettled_max: u32,
+    /// How long settlements are gathered before they are recorded together.
+    #[serde(with = "humantime_serde")]
+    pub settle_gather: Duration,
+    /// How many settlements are recorded together at most.
+    pub settle_max: u32,
+    /// How often the queue is looked at when no notification came and nothing is going on.
+    #[serde(with = "humantime_serde")]
+    pub poll: Duration,
+    /// How often the configuration is looked up when no notification came.
+    #[serde(with = "humantime_serde")]
+    pub catalog_poll: Duration,
+    /// How long a connection to a receiver is kept when it is not used.
+    #[serde(with = "humantime_serde")]
+    pub connection_idle: Duration,
+    /// How long recording what is known may take after the dispatcher was told to abort.
+    #[serde(with = "humantime_serde")]
+    pub abort_time_max: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: String::from("dispatcher"),
+            lease: Duration::from_secs(10),
+            loaded_bytes_max: ByteSize::mb(64),
+            unsettled_max: 20_000,
+            settle_gather: Duration::from_millis(2),
+            settle_max: 1000,
+            poll: Duration::from_secs(5),
+            catalog_poll: Duration::from_secs(5),
+            connection_idle: Duration::from_mins(1),
+            abort_time_max: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A setting that could not work.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{setting} must be {accepted}")]
+pub struct ConfigError {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What is accepted.
+    pub accepted: &'static str,
+}
+
+impl Config {
+    /// Refuses the first setting that could not work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+        let rules = [
+            ("name", !self.name.is_empty(), "a name"),
+            ("lease", (second..=10 * minute).contains(&self.lease), "from 1s to 10m"),
+            ("loaded_bytes_max", self.loaded_bytes_max.as_u64() >= 1_000_000, "1MB or more"),
+            ("unsettled_max", self.unsettled_max >= 1, "1 or more"),
+            ("settle_gather", self.settle_gather <= second, "up to 1s"),
+            ("settle_max", (1..=20_000).contains(&self.settle_max), "from 1 to 20000"),
+            ("poll", (Duration::from_millis(10)..=minute).contains(&self.poll), "from 10ms to 1m"),
+            ("catalog_poll", self.catalog_poll >= Duration::from_millis(50), "50ms or more"),
+        ];
+        match rules.into_iter().find(|(_, holds, _)| !holds) {
+            Some((setting, _, accepted)) => Err(ConfigError { setting, accepted }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_work() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_that_could_not_work_is_named_with_what_is_accepted() {
+        let config = Config { lease: Duration::ZERO, ..Config::default() };
+        assert_eq!(config.check().unwrap_err().to_string(), "lease must be from 1s to 10m");
+    }
+}

@@ -1,0 +1,481 @@
+//! Driver: the one task that owns the lanes, tells them what happened, and does what they ask for.
+//!
+//! Invariants: the lanes are touched by this task alone; every question to Postgres and every attempt runs in a task
+//! of its own that answers with an [`Input`], whatever happens; nothing here waits for a receiver.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signalpost_storage::{Channel, Found, OwnerId, Queue, Row, Snapshot, Storage, StorageError, Wakeups};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use crate::attempt::{Routes, attempt};
+use crate::catalog::Compiled;
+use crate::config::Config;
+use crate::lanes::action::{
+    Action, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled, Settlement,
+};
+use crate::lanes::{Lanes, Limits};
+use crate::metrics::Metrics;
+use crate::outage::Outage;
+use crate::ownership::{self, Heartbeat, Ownership};
+use crate::transport::Transport;
+
+/// Due retries asked for at a time.
+const DUE_MAX: i64 = 1000;
+/// Inputs taken together before acting on them.
+const INPUTS_MAX: usize = 512;
+/// The first wait of the poll after something arrived; it doubles up to the configured one.
+const POLL_FIRST: Duration = Duration::from_millis(500);
+
+/// What the driver is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Reported(u64, Report),
+    Settled(Vec<(u64, Settled)>),
+    Loaded(u64, Vec<LoadedRow>),
+    Paged(Page, Vec<FoundRow>),
+    Arrived(Vec<FoundRow>, Snapshot),
+    Backlog(Vec<i64>),
+    Due(Vec<FoundRow>, bool, Option<Duration>),
+    Beaten(Heartbeat),
+    Catalog(Compiled),
+}
+
+pub(crate) struct Driver<T> {
+    pub(crate) config: Config,
+    pub(crate) me: OwnerId,
+    pub(crate) storage: Storage,
+    queue: Queue,
+    transport: Arc<T>,
+    routes: Routes,
+    lanes: Lanes,
+    ownership: Ownership,
+    tail: Tail,
+    settlements: UnboundedSender<Settlement>,
+    inputs: UnboundedSender<Input>,
+    outage: Arc<Outage>,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    /// Cuts attempts off.
+    abort: CancellationToken,
+    /// Ends everything else.
+    over: CancellationToken,
+    started: Instant,
+    unanswered_settlements: usize,
+    is_configured: bool,
+    is_stopping: bool,
+    views_at: Moment,
+}
+
+/// Following what arrives.
+struct Tail {
+    seen: Option<Snapshot>,
+    is_looking: bool,
+    is_hinted: bool,
+    next_at: Moment,
+    wait: Duration,
+    /// Acquired, and not looked through yet.
+    backlog: Vec<i16>,
+}
+
+/// What a question to Postgres needs to be asked until it is answered.
+struct Asking {
+    outage: Arc<Outage>,
+    over: CancellationToken,
+}
+
+impl Asking {
+    async fn persist<T, F: Future<Output = Result<T, StorageError>>>(
+        &self,
+        what: &'static str,
+        question: impl FnMut() -> F,
+    ) -> Option<T> {
+        self.outage.persist(what, &self.over, question).await
+    }
+}
+
+/// What a driver is made of.
+pub(crate) struct Parts<T> {
+    pub(crate) config: Config,
+    pub(crate) me: OwnerId,
+    pub(crate) storage: Storage,
+    pub(crate) transport: Arc<T>,
+    pub(crate) settlements: UnboundedSender<Settlement>,
+    pub(crate) inputs: UnboundedSender<Input>,
+    pub(crate) outage: Arc<Outage>,
+    pub(crate) metrics: Metrics,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) abort: CancellationToken,
+    pub(crate) over: CancellationToken,
+    pub(crate) started: Instant,
+}
+
+impl<T: Transport> Driver<T> {
+    pub(crate) fn new(parts: Parts<T>) -> Self {
+        let config = &parts.config;
+        let limits = Limits {
+            loaded_bytes: usize::try_from(config.loaded_bytes_max.as_u64()).unwrap_or(usize::MAX),
+            unsettled: config.unsettled_max as usize,
+        };
+        Self {
+            queue: parts.storage.queue(),
+            lanes: Lanes::new(limits),
+            ownership: Ownership::new(config.lease),
+            tail: Tail {
+                seen: None,
+                is_looking: false,
+                is_hinted: false,
+                next_at: Moment::ZERO,
+                wait: POLL_FIRST,
+                backlog: Vec::new(),
+            },
+            routes: Routes::new(),
+            unanswered_settlements: 0,
+            is_configured: false,
+            is_stopping: false,
+            views_at: Moment::ZERO,
+            config: parts.config,
+            me: parts.me,
+            storage: parts.storage,
+            transport: parts.transport,
+            settlements: parts.settlements,
+            inputs: parts.inputs,
+            outage: parts.outage,
+            metrics: parts.metrics,
+            tasks: parts.tasks,
+            abort: parts.abort,
+            over: parts.over,
+            started: parts.started,
+        }
+    }
+
+    /// Runs until it is told to stop and has finished, or to abort.
+    pub(crate) async fn run(mut self, mut told: UnboundedReceiver<Input>, stop: CancellationToken) {
+        let arrivals = self.storage.listen(Channel::Batches);
+        let partitions = self.storage.listen(Channel::Partitions);
+        let (outage, queue, over) = (Arc::clone(&self.outage), self.queue.clone(), stop.clone());
+        self.tail.seen = outage.persist("take a snapshot", &over, || queue.snapshot()).await;
+        let mut inputs = Vec::with_capacity(INPUTS_MAX);
+        while !stop.is_cancelled() && !self.abort.is_cancelled() {
+            self.step(&mut told, &mut inputs, Some((&arrivals, &partitions)), &stop).await;
+        }
+        self.drain(&mut told, &mut inputs).await;
+    }
+
+    /// Finishes what is under way; when told to abort, cuts it off and records what is known.
+    async fn drain(&mut self, told: &mut UnboundedReceiver<Input>, inputs: &mut Vec<Input>) {
+        info!(unsettled = self.lanes.unsettled(), "draining");
+        let now = self.now();
+        self.is_stopping = true;
+        self.lanes.stop(now);
+        self.act();
+        let abort = self.abort.clone();
+        while !self.is_drained() && !abort.is_cancelled() {
+            self.step(told, inputs, None, &abort).await;
+        }
+        let deadline = CancellationToken::new();
+        let end = tokio::time::Instant::now() + self.config.abort_time_max;
+        while !self.is_drained()
+            && tokio::time::timeout_at(end, self.step(told, inputs, None, &deadline)).await.is_ok()
+        {}
+        if !self.is_drained() {
+            warn!(
+                unsettled = self.lanes.unsettled(),
+                "aborting with requests that are not recorded: they will be sent again"
+            );
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.lanes.is_drained() && self.unanswered_settlements == 0
+    }
+
+    /// Waits for something to happen, and deals with it.
+    async fn step(
+        &mut self,
+        told: &mut UnboundedReceiver<Input>,
+        inputs: &mut Vec<Input>,
+        hints: Option<(&Wakeups, &Wakeups)>,
+        interrupt: &CancellationToken,
+    ) {
+        let next = self.next_tick();
+        tokio::select! {
+            () = interrupt.cancelled() => return,
+            _ = told.recv_many(inputs, INPUTS_MAX) => {}
+            () = hinted(hints.map(|(arrivals, _)| arrivals)) => self.tail.is_hinted = true,
+            () = hinted(hints.map(|(_, partitions)| partitions)) => self.ownership.hint(),
+            () = tokio::time::sleep_until((self.started + next).into()) => {}
+        }
+        for input in inputs.drain(..) {
+            self.take(input);
+        }
+        let now = self.now();
+        self.lanes.tick(now);
+        self.beat(now);
+        self.look(now);
+        self.act();
+        self.show(now);
+    }
+
+    fn now(&self) -> Moment {
+        self.started.elapsed()
+    }
+
+    fn next_tick(&self) -> Moment {
+        let look = (!self.tail.is_looking).then_some(self.tail.next_at);
+        let ticks = [self.lanes.next_tick(), self.ownership.next_tick(), look];
+        ticks.into_iter().flatten().min().unwrap_or(self.now() + Duration::from_secs(1))
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.now();
+        match input {
+            Input::Reported(request, report) => self.lanes.reported(now, request, report, rand::random()),
+            Input::Settled(answers) => {
+                self.unanswered_settlements -= answers.len();
+                for (settlement, settled) in answers {
+                    self.lanes.settled(now, settlement, settled);
+                }
+            }
+            Input::Loaded(load, rows) => self.lanes.loaded(now, load, rows),
+            Input::Paged(page, rows) => self.lanes.paged(now, page, &rows),
+            Input::Arrived(rows, snapshot) => self.arrived(now, &rows, snapshot),
+            Input::Backlog(mapping_ids) => self.lanes.backlog(now, &mapping_ids),
+            Input::Due(rows, is_full, next_in) => self.lanes.found_due(now, &rows, is_full, next_in),
+            Input::Beaten(heartbeat) => self.beaten(now, heartbeat),
+            Input::Catalog(compiled) => {
+                info!(mappings = compiled.lanes.len(), "configuration loaded");
+                self.routes = compiled.routes;
+                self.is_configured = true;
+                self.lanes.configure(now, &compiled.lanes);
+            }
+        }
+    }
+
+    // ---- ownership
+
+    fn beat(&mut self, now: Moment) {
+        if self.ownership.expires(now) {
+            warn!("the lease could not be renewed in time: nothing is sent until it is");
+            self.lanes.suspend(now);
+        }
+        // When stopping everything is given back at the end, at once.
+        let drained = if self.is_stopping { Vec::new() } else { self.lanes.drained_partitions() };
+        if !drained.is_empty() {
+            self.ownership.hint();
+        }
+        if !self.is_configured || !self.ownership.begin(now) {
+            return;
+        }
+        let (store, me, name) = (self.storage.ownership(), self.me, self.config.name.clone());
+        let (lease, patience) = (self.config.lease, self.ownership.patience());
+        self.ask(|_| async move {
+            let answer = tokio::time::timeout(patience, store.heartbeat(me, &name, lease, &drained)).await;
+            Some(Input::Beaten(Heartbeat { sent_at: now, released: drained, result: answer.ok() }))
+        });
+    }
+
+    fn beaten(&mut self, now: Moment, heartbeat: Heartbeat) {
+        match heartbeat.result {
+            Some(Ok(answer)) => {
+                self.outage.is_over();
+                self.ownership.beaten(heartbeat.sent_at);
+                self.lanes.released(&heartbeat.released);
+                self.lanes.own(now, &ownership::owned(&answer));
+                self.metrics.partitions.set(i64::try_from(answer.holds.len()).unwrap_or(i64::MAX));
+                for partition in answer.taken_over {
+                    info!(partition, "taken over from a dispatcher that did not renew its lease");
+                }
+            }
+            Some(Err(error)) => {
+                self.outage.began("renew the lease", &error);
+                self.ownership.failed(now);
+            }
+            None => self.ownership.failed(now),
+        }
+    }
+
+    // ---- the tail of the queue
+
+    fn look(&mut self, now: Moment) {
+        if self.tail.is_looking || (!self.tail.is_hinted && self.tail.next_at > now) {
+            return;
+        }
+        let partitions = self.lanes.owned_partitions();
+        let Some(since) = self.tail.seen.clone().filter(|_| !partitions.is_empty()) else {
+            self.tail.next_at = now + POLL_FIRST;
+            self.tail.is_hinted = false;
+            return;
+        };
+        (self.tail.is_looking, self.tail.is_hinted) = (true, false);
+        let queue = self.queue.clone();
+        self.ask(|asking| async move {
+            let arrived = || queue.arrived(&since, &partitions);
+            let (rows, snapshot) = asking.persist("look for arrivals", arrived).await?;
+            Some(Input::Arrived(rows.iter().map(|row| found(row, Schedule::Fresh)).collect(), snapshot))
+        });
+    }
+
+    fn arrived(&mut self, now: Moment, rows: &[FoundRow], snapshot: Snapshot) {
+        self.tail.seen = Some(snapshot);
+        self.tail.is_looking = false;
+        self.tail.wait = if rows.is_empty() {
+            (self.tail.wait * 2).min(self.config.poll)
+        } else {
+            POLL_FIRST.min(self.config.poll)
+        };
+        self.tail.next_at = now + self.tail.wait;
+        self.lanes.arrived(now, rows);
+        self.look_through_backlog();
+    }
+
+    /// Only after a look that left these partitions out has ended: what it passed over, this must see.
+    fn look_through_backlog(&mut self) {
+        if self.tail.is_looking || self.tail.backlog.is_empty() {
+            return;
+        }
+        let (partitions, queue) = (std::mem::take(&mut self.tail.backlog), self.queue.clone());
+        self.ask(|asking| async move {
+            let backlog = || queue.backlog(&partitions);
+            Some(Input::Backlog(asking.persist("look for a backlog", backlog).await?))
+        });
+    }
+
+    // ---- actions
+
+    fn act(&mut self) {
+        while let Some(action) = self.lanes.next_action() {
+            match action {
+                Action::Send(request) => self.send(request),
+                Action::Settle(settlement) => {
+                    self.unanswered_settlements += 1;
+                    self.settlements.send(settlement).expect("the settler outlives the driver");
+                }
+                Action::Load(load) => self.load(load),
+                Action::Page(page) => self.page(page),
+                Action::Backlog(partitions) => {
+                    self.tail.backlog.extend(partitions);
+                    self.look_through_backlog();
+                }
+                Action::FindDue { except } => self.find_due(except),
+            }
+        }
+    }
+
+    fn send(&self, request: Request) {
+        let (inputs, id, events) = (self.inputs.clone(), request.id, request.events);
+        let Some(route) = self.routes.get(&request.mapping_id).cloned() else {
+            // The mapping is gone since; its lane is too.
+            _ = inputs.send(Input::Reported(id, Report::Cancelled));
+            return;
+        };
+        let (transport, abort, metrics) =
+            (Arc::clone(&self.transport), self.abort.clone(), self.metrics.clone());
+        let (mapping, identity) = (request.mapping_id, request.identity);
+        self.tasks.spawn(async move {
+            let attempted = abort.run_until_cancelled(attempt(&*transport, &route, request)).await;
+            let report = attempted.map_or(Report::Cancelled, |attempted| {
+                metrics.attempted(attempted.outcome, events, attempted.latency);
+                debug!(
+                    mapping.id = mapping, batch.id = %identity.batch_id, attempt = identity.attempt, events,
+                    outcome = attempted.outcome.as_str(), status = attempted.status, error = attempted.error, "attempted"
+                );
+                Report::Attempted(attempted)
+            });
+            _ = inputs.send(Input::Reported(id, report));
+        });
+    }
+
+    fn load(&self, load: Load) {
+        let queue = self.queue.clone();
+        self.ask(|asking| async move {
+            let rows = asking.persist("load rows", || queue.load(&load.keys)).await?;
+            Some(Input::Loaded(load.id, rows.into_iter().map(loaded).collect()))
+        });
+    }
+
+    fn page(&self, page: Page) {
+        let queue = self.queue.clone();
+        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+        self.ask(|asking| async move {
+            let read = || queue.page(page.mapping_id, page.after, limit, page.include_scheduled);
+            let rows = asking.persist("page a lane", read).await?;
+            let rows = rows
+                .iter()
+                .map(|row| found(row, if row.scheduled { Schedule::Later } else { Schedule::Fresh }));
+            Some(Input::Paged(page, rows.collect()))
+        });
+    }
+
+    fn find_due(&self, except: Vec<i64>) {
+        let (queue, partitions) = (self.queue.clone(), self.lanes.owned_partitions());
+        self.ask(|asking| async move {
+            let due = || queue.due(&partitions, &except, DUE_MAX);
+            let rows = asking.persist("look for due retries", due).await?;
+            let is_full = rows.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
+            let next = || queue.next_due(&partitions);
+            let next_in =
+                if is_full { None } else { asking.persist("look for the next retry", next).await? };
+            Some(Input::Due(rows.iter().map(|row| found(row, Schedule::Due)).collect(), is_full, next_in))
+        });
+    }
+
+    /// Asks in a task of its own; the answer comes as an input.
+    fn ask<F>(&self, question: impl FnOnce(Asking) -> F)
+    where
+        F: Future<Output = Option<Input>> + Send + 'static,
+    {
+        let answer = question(Asking { outage: Arc::clone(&self.outage), over: self.over.clone() });
+        let inputs = self.inputs.clone();
+        self.tasks.spawn(async move {
+            if let Some(input) = answer.await {
+                _ = inputs.send(input);
+            }
+        });
+    }
+
+    fn show(&mut self, now: Moment) {
+        if self.views_at > now {
+            return;
+        }
+        self.views_at = now + Duration::from_secs(1);
+        self.metrics.loaded_bytes.set(i64::try_from(self.lanes.loaded_bytes()).unwrap_or(i64::MAX));
+        self.metrics.unsettled.set(i64::try_from(self.lanes.unsettled()).unwrap_or(i64::MAX));
+        self.metrics.show_lanes(self.lanes.views());
+    }
+}
+
+async fn hinted(hints: Option<&Wakeups>) {
+    match hints {
+        Some(hints) => hints.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn found(row: &Found, schedule: Schedule) -> FoundRow {
+    FoundRow {
+        mapping_id: row.mapping_id,
+        position: row.position,
+        events: u32::try_from(row.event_count).unwrap_or(0),
+        bytes: usize::try_from(row.bytes).unwrap_or(0),
+        schedule,
+    }
+}
+
+fn loaded(row: Row) -> LoadedRow {
+    LoadedRow {
+        mapping_id: row.mapping_id,
+        position: row.position,
+        events: u32::try_from(row.event_count).unwrap_or(0),
+        payload: row.payload.into(),
+        target: row.target.map(Arc::from),
+        attempts: u32::try_from(row.attempts).unwrap_or(0),
+        batch_id: row.batch_id,
+        enqueued_at: row.enqueued_at,
+        age: row.age,
+    }
+}
