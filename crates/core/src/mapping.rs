@@ -7,6 +7,7 @@ mod compile;
 mod keys;
 mod liquid;
 mod meter;
+pub(crate) mod number;
 mod path;
 mod resolve;
 mod rule;

@@ -7,8 +7,12 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use signalpost_core::event::Event;
 use signalpost_core::json::{Document, Limits, Numbers};
-use signalpost_core::mapping::{self, Mapping};
+use signalpost_core::mapping::{self, Mapping, Problem};
+use signalpost_core::secret::Secret;
+use signalpost_core::signature::Signer;
+use signalpost_core::trigger::Trigger;
 
 /// How the cases of one kind went.
 #[derive(Debug, Default)]
@@ -31,6 +35,14 @@ struct Case {
     kind: String,
     #[serde(default)]
     mapping: Value,
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    secret: String,
+    body: Option<String>,
+    body_hex: Option<String>,
+    data: Option<Box<RawValue>>,
+    batch: Option<Vec<Box<RawValue>>>,
     /// As it is written: the text of numbers and the order of keys matter. `null` is an event too.
     #[serde(default)]
     event: Box<RawValue>,
@@ -58,6 +70,8 @@ fn run(case: &Case) -> Result<Value, String> {
     match case.kind.as_str() {
         "mapping" | "liquid" => map(case),
         "validate" => Ok(validate(&case.mapping)),
+        "fql" => trigger(case),
+        "signature" => sign(case),
         other => Err(format!("there are no vectors of the kind {other}")),
     }
 }
@@ -70,11 +84,11 @@ fn map(case: &Case) -> Result<Value, String> {
     let event = parse(case.event.get())?;
     let mapping = match Mapping::compile(&case.mapping) {
         Ok(mapping) => mapping,
-        Err(problems) => return Ok(failed(problems.into_iter().map(|problem| problem.message).collect())),
+        Err(problems) => return Ok(failed(&messages(problems))),
     };
     let resolved = match mapping.resolve(&event) {
         Ok(value) => value.to_json(Numbers::Ecmascript),
-        Err(error) => return Ok(failed(error.messages().to_vec())),
+        Err(error) => return Ok(failed(error.messages())),
     };
     // The fast way has to agree with the slow one, byte for byte.
     let mut written = String::new();
@@ -91,14 +105,57 @@ fn map(case: &Case) -> Result<Value, String> {
 }
 
 /// Mistakes of validation, and they alone, name their place first.
-fn failed(messages: Vec<String>) -> Value {
+fn failed(messages: &[String]) -> Value {
     let is_validation = messages.iter().all(|message| message.starts_with('/'));
     json!({ "errors": messages, "stage": if is_validation { "validate" } else { "resolve" } })
 }
 
 fn validate(mapping: &Value) -> Value {
-    let messages: Vec<_> = mapping::validate(mapping).into_iter().map(|problem| problem.message).collect();
+    let messages = messages(mapping::validate(mapping));
     if messages.is_empty() { json!({ "valid": true }) } else { json!({ "errors": messages }) }
+}
+
+fn messages(problems: Vec<Problem>) -> Vec<String> {
+    problems.into_iter().map(|problem| problem.message).collect()
+}
+
+fn trigger(case: &Case) -> Result<Value, String> {
+    let trigger = match Trigger::parse(&case.query) {
+        Ok(trigger) => trigger,
+        Err(error) => return Ok(json!({ "match": false, "error": "parse", "message": error.to_string() })),
+    };
+    let event =
+        Event::parse(case.event.get(), &Limits::new(usize::MAX)).map_err(|error| error.to_string())?;
+    Ok(match trigger.matches(&event) {
+        Ok(matches) => json!({ "match": matches }),
+        Err(error) => json!({ "match": false, "error": "evaluate", "message": error.to_string() }),
+    })
+}
+
+/// Signs bytes, one payload, or a batch by its first payload alone.
+fn sign(case: &Case) -> Result<Value, String> {
+    let signer = Signer::new(&Secret::new(case.secret.as_str()));
+    let canonical = |data: &RawValue| {
+        let mut text = String::new();
+        parse(data.get())?.root().write(Numbers::Ecmascript, &mut text);
+        Ok::<_, String>(text)
+    };
+    if let Some(batch) = &case.batch {
+        let payloads = batch.iter().map(|data| canonical(data)).collect::<Result<Vec<_>, _>>()?;
+        let first = payloads.first().cloned().unwrap_or_default();
+        let hex = signer.sign(first.as_bytes());
+        return Ok(json!({ "body": format!("[{}]", payloads.join(",")), "signed": first, "hex": hex }));
+    }
+    if let Some(data) = &case.data {
+        let body = canonical(data)?;
+        return Ok(json!({ "hex": signer.sign(body.as_bytes()), "body": body }));
+    }
+    let bytes = match (&case.body, &case.body_hex) {
+        (Some(body), _) => body.as_bytes().to_vec(),
+        (None, Some(hex)) => hex::decode(hex).map_err(|error| error.to_string())?,
+        (None, None) => return Err("the case has nothing to sign".to_owned()),
+    };
+    Ok(json!({ "hex": signer.sign(&bytes) }))
 }
 
 fn agrees(case: &Case, actual: &Value) -> bool {
@@ -106,6 +163,11 @@ fn agrees(case: &Case, actual: &Value) -> bool {
     match case.kind.as_str() {
         // What a template fails with is information; that it fails is not.
         "liquid" if expected["stage"] == "resolve" => actual["stage"] == "resolve",
+        // A message is compared only where one is given.
+        "fql" => expected.as_object().is_some_and(|expected| {
+            expected.iter().all(|(key, value)| actual.get(key) == Some(value))
+                && expected.contains_key("error") == actual.get("error").is_some()
+        }),
         _ => is_equal(expected, actual),
     }
 }

@@ -10,11 +10,13 @@ use super::rule::{ArrayPath, Flatten, If, Member, Rule, Test, Transform};
 use super::structure;
 use super::template::Template;
 use super::value::{Object, Value};
-use crate::json::{Document, Limits, Numbers};
+use crate::json::{Document, Limits, Node, Numbers};
 
 /// What a rule sees: the current event, which inside a shape or a transform is another value.
 pub(crate) struct Scope<'e, 'm> {
     pub(crate) event: Value<'e>,
+    /// The event that came, whatever the current one is.
+    pub(crate) root: Node<'e>,
     pub(crate) numbers: Numbers,
     pub(crate) meter: &'m Meter,
 }
@@ -25,13 +27,14 @@ impl<'e, 'm> Scope<'e, 'm> {
         numbers: Numbers,
         meter: &'m Meter,
     ) -> Result<Scope<'e, 'm>, ResolveError> {
-        let event = Value::Node(event.root());
+        let root = event.root();
+        let event = Value::Node(root);
         must_be_object(&event)?;
-        Ok(Scope { event, numbers, meter })
+        Ok(Scope { event, root, numbers, meter })
     }
 
-    fn over(&self, event: Value<'e>) -> Scope<'e, 'm> {
-        Scope { event, numbers: self.numbers, meter: self.meter }
+    pub(crate) fn over(&self, event: Value<'e>) -> Scope<'e, 'm> {
+        Scope { event, root: self.root, numbers: self.numbers, meter: self.meter }
     }
 }
 
@@ -93,9 +96,7 @@ impl Rule {
                 Ok(structure::merge(&objects, is_left, scope.meter)?)
             }
             Rule::Transform(transform) => transformed(transform, scope),
-            Rule::Liquid(liquid) => {
-                Ok(Value::text(liquid.render(&scope.event, scope.numbers, scope.meter)?))
-            }
+            Rule::Liquid(liquid) => Ok(Value::text(liquid.render(scope)?)),
             Rule::Absent => Ok(Value::Absent),
             Rule::Fail(message) => Err(ResolveError::new(message.clone())),
             Rule::Invalid(problems) => Err(ResolveError::of(problems)),

@@ -4,7 +4,7 @@
 
 use super::Rejection;
 use crate::json::Numbers;
-use crate::mapping::{Meter, Problem, Value};
+use crate::mapping::{Meter, Problem, Value, number};
 use crate::target::{self, Method};
 
 /// A field of the payload: its name in a mapping and in messages.
@@ -189,50 +189,20 @@ pub(super) fn batch_size(value: &Value<'_>) -> Checked<Option<f64>> {
     if is_removed(value, true) {
         return Ok(None);
     }
-    match single(value).and_then(|value| number(&value)) {
+    match single(value).and_then(|value| as_number(&value)) {
         Some(number) => Ok(Some(number)),
         None => BATCH_SIZE.wrong_kind("a number", value.type_name()),
     }
 }
 
-fn number(value: &Value<'_>) -> Option<f64> {
+fn as_number(value: &Value<'_>) -> Option<f64> {
     if let Some(truth) = value.as_bool() {
         return Some(f64::from(truth));
     }
     if let Some(text) = value.as_str() {
-        return number_of_text(&text).filter(|_| !text.is_empty());
+        return Some(number::of_text(&text)).filter(|number| !number.is_nan());
     }
     value.as_f64()
-}
-
-/// ECMAScript's `Number` of a text; nothing instead of NaN.
-fn number_of_text(text: &str) -> Option<f64> {
-    let text = text.trim_matches(crate::mapping::is_blank);
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    for (prefix, radix) in [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2)] {
-        if let Some(digits) = text.strip_prefix(prefix) {
-            return integer(digits, radix);
-        }
-    }
-    match text.trim_start_matches(['+', '-']) {
-        "Infinity" if text.len() <= "+Infinity".len() => text.parse().ok(),
-        // Rust also reads `inf`, `nan` and the like.
-        other if other.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte)) => {
-            text.parse().ok()
-        }
-        _ => None,
-    }
-}
-
-fn integer(digits: &str, radix: u32) -> Option<f64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits
-        .chars()
-        .try_fold(0.0, |sum, digit| Some(sum * f64::from(radix) + f64::from(digit.to_digit(radix)?)))
 }
 
 /// The fields whose values must be equal for events to share a request.
@@ -297,31 +267,5 @@ fn kind_of_json(text: &str) -> &'static str {
         Some(b't' | b'f') => "boolean",
         Some(b'n') => "null",
         _ => "number",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_a_number_as_in_ecmascript() {
-        let cases: [(&str, Option<f64>); 12] = [
-            ("1e2", Some(100.0)),
-            ("0x10", Some(16.0)),
-            (" 5 ", Some(5.0)),
-            ("", Some(0.0)),
-            (".5", Some(0.5)),
-            ("5.", Some(5.0)),
-            ("-Infinity", Some(f64::NEG_INFINITY)),
-            ("inf", None),
-            ("nan", None),
-            ("1_0", None),
-            ("0x", None),
-            ("--5", None),
-        ];
-        for (text, number) in cases {
-            assert_eq!(number_of_text(text), number, "{text}");
-        }
     }
 }
