@@ -7,6 +7,7 @@
 mod edit;
 mod elements;
 mod error;
+mod frame;
 mod node;
 mod number;
 mod order;

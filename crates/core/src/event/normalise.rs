@@ -1,7 +1,5 @@
 //! Normalising: the common fields of §5.1 checked and filled in, without a second parse.
 
-use std::borrow::Cow;
-
 use super::error::{cut_short, kind_name};
 use super::{Event, EventError, Member, Stamp, time};
 use crate::json::{Document, Kind, Limits, Node};
@@ -103,21 +101,14 @@ fn check_message_id(event: &Event) -> Result<(), EventError> {
     Ok(())
 }
 
-/// A time that an event carries.
-struct Given {
-    text: String,
-    millis: i64,
-}
-
-fn given(event: &Event, member: Member) -> Result<Option<Given>, EventError> {
+/// The time a member gives, in milliseconds; none when it is absent, `null` or empty.
+fn given(event: &Event, member: Member) -> Result<Option<i64>, EventError> {
     let spelled = event.member(member).and_then(Node::as_str);
     let Some(spelled) = spelled.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    match time::parse(&spelled) {
-        Some(millis) => Ok(Some(Given { text: spelled.into_owned(), millis })),
-        None => Err(EventError::Time { field: member.key(), found: cut_short(&spelled) }),
-    }
+    let unreadable = || EventError::Time { field: member.key(), found: cut_short(&spelled) };
+    time::parse(&spelled).map(Some).ok_or_else(unreadable)
 }
 
 /// `receivedAt` is ours. What the client called `timestamp` stays as `originalTimestamp`; `timestamp` becomes the same
@@ -128,25 +119,35 @@ fn fill_times(event: &mut Event, stamp: &Stamp<'_>) -> Result<(), EventError> {
     let sent = given(event, Member::SentAt)?;
     let received = stamp.received_at.timestamp_millis();
     let received_text = time::format(received).ok_or(EventError::Skew)?;
-    let happened = original.as_ref().or(timestamp.as_ref());
-    let corrected: Option<Cow<'_, str>> = match (happened, &sent) {
-        (Some(happened), Some(sent)) => {
-            let millis = received - (sent.millis - happened.millis);
-            let text = time::format(millis).ok_or(EventError::Skew)?;
-            Some(text.as_str().to_owned().into())
-        }
-        (Some(_), None) if timestamp.is_some() => None,
-        (Some(happened), None) => Some(happened.text.as_str().into()),
-        (None, _) => Some(received_text.as_str().into()),
-    };
-    if let Some(corrected) = corrected {
-        set(event, Member::Timestamp, &corrected);
+    if original.is_none() && timestamp.is_some() {
+        copy(event, Member::Timestamp, Member::OriginalTimestamp);
     }
-    if let (None, Some(timestamp)) = (&original, &timestamp) {
-        set(event, Member::OriginalTimestamp, &timestamp.text);
+    match (original.or(timestamp), sent) {
+        (Some(happened), Some(sent)) => {
+            let corrected = time::format(received - (sent - happened)).ok_or(EventError::Skew)?;
+            set(event, Member::Timestamp, corrected.as_str());
+        }
+        (Some(_), None) if timestamp.is_some() => {}
+        (Some(_), None) => copy(event, Member::OriginalTimestamp, Member::Timestamp),
+        (None, _) => set(event, Member::Timestamp, received_text.as_str()),
     }
     set(event, Member::ReceivedAt, received_text.as_str());
     Ok(())
+}
+
+/// Gives a string member the value of another one.
+fn copy(event: &mut Event, from: Member, to: Member) {
+    let Some(source) = event.places.get(from) else {
+        return;
+    };
+    if let Some(place) = event.places.get(to) {
+        let spelled = event.document.node(source).as_str().unwrap_or_default();
+        let spelled = spelled.into_owned();
+        event.document.replace(place, &spelled);
+    } else {
+        let place = event.document.append_copy(to.key(), source);
+        event.places.set(to, place);
+    }
 }
 
 /// Gives a string member its value, in its place when it is there, else as the last one.

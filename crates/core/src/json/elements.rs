@@ -1,6 +1,6 @@
 //! Splitting the text of a canonical array into the texts of its elements, without parsing them.
 
-use memchr::memchr2;
+use super::string::run_end;
 
 /// The top-level elements of a canonical JSON array's text, in order.
 ///
@@ -47,12 +47,13 @@ fn element_end(bytes: &[u8]) -> usize {
 
 /// Where the string whose first character is at `at` has its closing quote, or the end.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at;
+    loop {
+        at = run_end(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return at,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return bytes.len(),
         }
-        at += 2;
     }
-    bytes.len()
 }

@@ -1,17 +1,21 @@
 //! The parser: one pass from text to tape, that also finds out what is canonical.
 //!
 //! Invariants: no recursion, at most `depth_max` open containers, time linear in the text (but for the keys of large
-//! objects, which are sorted).
+//! objects, which are sorted). The current place is passed from function to function by value: it is what
+//! every step waits for, so it must stay in a register.
+
+#![expect(
+    clippy::inline_always,
+    reason = "measured: left to the compiler, parsing takes a quarter more instructions"
+)]
 
 use smallvec::SmallVec;
 
-use super::order::{array_index, has_duplicates, spelled};
+use super::frame::{Frame, Holder};
+use super::order::has_duplicates;
 use super::string::run_end;
 use super::tape::{BYTES_MAX, Entry, Flags, Tag, place};
 use super::{Limits, Mistake, ParseError, number};
-
-/// Up to here the keys of an object are compared as they come, above they are sorted at its end.
-const FEW_MEMBERS: u32 = 32;
 
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Vec<Entry>, ParseError> {
     let bytes_max = limits.bytes_max.min(BYTES_MAX - 1);
@@ -23,165 +27,179 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<Vec<Entry>, ParseErro
     let mut parser = Parser {
         text,
         bytes: text.as_bytes(),
-        at: 0,
+        // What events need; an array of digits makes it grow.
         tape: Vec::with_capacity((text.len() / 8 + 4).min(1024)),
         inner: Frame::new(0, Holder::Outside),
         outer: SmallVec::new(),
-        depth_max: limits.depth_max,
+        depth_max: limits.depth_max as usize,
     };
     match parser.run() {
         Ok(()) => Ok(parser.tape),
-        Err(mistake) => Err(ParseError::new(mistake, parser.at, text)),
+        Err(stop) => Err(ParseError::new(parser.mistake(stop), stop.at, text)),
     }
 }
 
-/// What kind of container is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    /// None: the root is being read.
-    Outside,
-    Array,
-    Object,
-}
-
-/// A container that is open.
+/// Where the parser stopped, and why.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
-    /// Its entry.
-    index: u32,
-    holder: Holder,
-    flags: Flags,
-    /// An object whose members need sorting or merging.
-    is_disordered: bool,
-    /// An object that has a key that is no whole number.
-    has_names: bool,
-    /// The smallest whole-number key that may follow.
-    index_next: u64,
-    members: u32,
-    /// A bit for each key's hash: a key whose bit is not set is new.
-    seen: u64,
+struct Stop {
+    at: usize,
+    why: Why,
 }
 
-impl Frame {
-    fn new(index: u32, holder: Holder) -> Frame {
-        Frame {
-            index,
-            holder,
-            flags: Flags::FIXPOINT,
-            is_disordered: false,
-            has_names: false,
-            index_next: 0,
-            members: 0,
-            seen: 0,
-        }
-    }
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    Expected(&'static str),
+    ControlCharacter,
+    Escape,
+    LeadingZero,
+    Depth,
+}
+
+#[cold]
+fn expected<T>(what: &'static str, at: usize) -> Result<T, Stop> {
+    stop(Why::Expected(what), at)
+}
+
+#[cold]
+fn stop<T>(why: Why, at: usize) -> Result<T, Stop> {
+    Err(Stop { at, why })
 }
 
 struct Parser<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    at: usize,
     tape: Vec<Entry>,
+    /// The innermost open container, and those around it.
     inner: Frame,
     outer: SmallVec<[Frame; 8]>,
-    depth_max: u32,
+    depth_max: usize,
+}
+
+/// What comes after a value or an opening bracket.
+enum Next {
+    /// A value at this place.
+    Value(usize),
+    /// Nothing: the root has ended here.
+    End(usize),
 }
 
 impl Parser<'_> {
-    fn run(&mut self) -> Result<(), Mistake> {
-        self.skip_blanks();
+    fn mistake(&self, stop: Stop) -> Mistake {
+        match stop.why {
+            Why::Expected(what) if stop.at < self.bytes.len() => Mistake::Expected(what),
+            Why::Expected(what) => Mistake::Ended(what),
+            Why::ControlCharacter => Mistake::ControlCharacter,
+            Why::Escape => Mistake::Escape,
+            Why::LeadingZero => Mistake::LeadingZero,
+            Why::Depth => Mistake::TooDeep { depth_max: u32::try_from(self.depth_max).unwrap_or(u32::MAX) },
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Stop> {
+        let mut at = self.skip_blanks(0);
         loop {
-            if self.value()? {
-                continue;
-            }
-            if !self.next_value()? {
-                break;
+            let next = match self.byte(at) {
+                b'"' => {
+                    let (end, flags) = self.string(at)?;
+                    self.push(at, end, Tag::String, flags);
+                    self.after_value(end)?
+                }
+                b'{' => self.object(at)?,
+                b'[' => self.array(at)?,
+                b'-' | b'0'..=b'9' => {
+                    let end = self.number(at)?;
+                    self.after_value(end)?
+                }
+                b't' => self.literal(at, "true", Tag::True)?,
+                b'f' => self.literal(at, "false", Tag::False)?,
+                b'n' => self.literal(at, "null", Tag::Null)?,
+                _ => return expected("a value", at),
+            };
+            match next {
+                Next::Value(place) => at = place,
+                Next::End(place) => return self.end(place),
             }
         }
-        self.skip_blanks();
-        if self.at < self.bytes.len() {
-            return Err(Mistake::Expected("the end of the text"));
+    }
+
+    fn end(&mut self, at: usize) -> Result<(), Stop> {
+        let at = self.skip_blanks(at);
+        if at < self.bytes.len() {
+            return expected("the end of the text", at);
         }
         Ok(())
     }
 
-    /// The byte at the current place; 0, which is legal nowhere, at the end.
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.byte_at(self.at)
-    }
-
-    #[inline]
-    fn byte_at(&self, at: usize) -> u8 {
+    /// The byte at a place; 0, which is legal nowhere, at the end.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or(0)
     }
 
-    fn expected<T>(&self, what: &'static str) -> Result<T, Mistake> {
-        Err(if self.at < self.bytes.len() { Mistake::Expected(what) } else { Mistake::Ended(what) })
-    }
-
-    #[inline]
-    fn skip_blanks(&mut self) {
-        if self.byte() <= b' ' {
-            self.skip_blanks_slowly();
+    /// The place at or after `at` where `wanted` stands, or what stands there instead. Blanks are rare.
+    #[inline(always)]
+    fn seek(&mut self, wanted: u8, at: usize) -> Result<usize, usize> {
+        if self.byte(at) == wanted {
+            return Ok(at);
         }
+        let at = self.skip_blanks(at);
+        if self.byte(at) == wanted { Ok(at) } else { Err(at) }
     }
 
-    fn skip_blanks_slowly(&mut self) {
-        while matches!(self.byte(), b' ' | b'\n' | b'\t' | b'\r') {
-            self.at += 1;
+    #[inline(always)]
+    fn skip_blanks(&mut self, at: usize) -> usize {
+        if self.byte(at) > b' ' {
+            return at;
+        }
+        self.skip_blanks_slowly(at)
+    }
+
+    fn skip_blanks_slowly(&mut self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\n' | b'\t' | b'\r') {
+            at += 1;
             self.inner.flags = self.inner.flags.rewritten();
         }
+        at
     }
 
-    /// Reads a scalar whole, or opens a container. True when a value must follow: its first item or member.
-    #[inline]
-    fn value(&mut self) -> Result<bool, Mistake> {
-        match self.byte() {
-            b'"' => self.string_value()?,
-            b'{' => return self.open_object(),
-            b'[' => return self.open_array(),
-            b'-' | b'0'..=b'9' => self.number()?,
-            b't' => self.literal("true", Tag::True)?,
-            b'f' => self.literal("false", Tag::False)?,
-            b'n' => self.literal("null", Tag::Null)?,
-            _ => return self.expected("a value"),
+    /// After a value: closes what ends here, up to the next value.
+    #[inline(always)]
+    fn after_value(&mut self, at: usize) -> Result<Next, Stop> {
+        if self.byte(at) == b',' {
+            match self.inner.holder {
+                Holder::Object => return self.key(at + 1),
+                Holder::Array => return Ok(Next::Value(self.skip_blanks(at + 1))),
+                Holder::Outside => {}
+            }
         }
-        Ok(false)
+        self.after_last(at)
     }
 
-    /// After a value: closes what ends here. True when another value must follow.
-    #[inline]
-    fn next_value(&mut self) -> Result<bool, Mistake> {
+    /// After what is probably the last value of a container.
+    fn after_last(&mut self, mut at: usize) -> Result<Next, Stop> {
         loop {
             if self.inner.holder == Holder::Outside {
-                return Ok(false);
+                return Ok(Next::End(at));
             }
-            self.skip_blanks();
-            match (self.byte(), self.inner.holder) {
-                (b',', Holder::Object) => {
-                    self.at += 1;
-                    self.skip_blanks();
-                    self.key()?;
-                    return Ok(true);
+            at = self.skip_blanks(at);
+            match (self.byte(at), self.inner.holder) {
+                (b'}', Holder::Object) | (b']', Holder::Array) => {
+                    at += 1;
+                    self.close(at);
                 }
-                (b',', _) => {
-                    self.at += 1;
-                    self.skip_blanks();
-                    return Ok(true);
-                }
-                (b'}', Holder::Object) | (b']', Holder::Array) => self.close(),
-                (_, Holder::Object) => return self.expected("`,` or `}`"),
-                _ => return self.expected("`,` or `]`"),
+                (b',', Holder::Object) => return self.key(at + 1),
+                (b',', _) => return Ok(Next::Value(self.skip_blanks(at + 1))),
+                (_, Holder::Object) => return expected("`,` or `}`", at),
+                _ => return expected("`,` or `]`", at),
             }
         }
     }
 
-    #[inline]
-    fn push(&mut self, start: usize, tag: Tag, flags: Flags) {
+    #[inline(always)]
+    fn push(&mut self, start: usize, end: usize, tag: Tag, flags: Flags) {
         self.tape.push(Entry {
             start: place(start),
-            end: place(self.at),
+            end: place(end),
             next: place(self.tape.len() + 1),
             tag,
             flags,
@@ -189,239 +207,179 @@ impl Parser<'_> {
         self.inner.flags = self.inner.flags.holding(flags);
     }
 
-    fn open_object(&mut self) -> Result<bool, Mistake> {
-        self.open(Tag::Object, Holder::Object)?;
-        if self.byte() == b'}' {
-            self.close();
-            return self.next_value();
+    fn object(&mut self, at: usize) -> Result<Next, Stop> {
+        self.open(at, Tag::Object, Holder::Object)?;
+        let at = self.skip_blanks(at + 1);
+        if self.byte(at) == b'}' {
+            return self.after_last(at);
         }
-        self.key()?;
-        Ok(true)
+        self.key(at)
     }
 
-    fn open_array(&mut self) -> Result<bool, Mistake> {
-        self.open(Tag::Array, Holder::Array)?;
-        if self.byte() == b']' {
-            self.close();
-            return self.next_value();
+    fn array(&mut self, at: usize) -> Result<Next, Stop> {
+        self.open(at, Tag::Array, Holder::Array)?;
+        let at = self.skip_blanks(at + 1);
+        if self.byte(at) == b']' {
+            return self.after_last(at);
         }
-        Ok(true)
+        Ok(Next::Value(at))
     }
 
-    fn open(&mut self, tag: Tag, holder: Holder) -> Result<(), Mistake> {
-        let depth_max = self.depth_max;
-        if self.outer.len() >= depth_max as usize {
-            return Err(Mistake::TooDeep { depth_max });
+    fn open(&mut self, at: usize, tag: Tag, holder: Holder) -> Result<(), Stop> {
+        if self.outer.len() >= self.depth_max {
+            return stop(Why::Depth, at);
         }
         self.outer.push(self.inner);
         self.inner = Frame::new(place(self.tape.len()), holder);
-        let start = self.at;
-        self.at += 1;
-        self.tape.push(Entry { start: place(start), end: 0, next: 0, tag, flags: Flags::FIXPOINT });
-        self.skip_blanks();
+        self.tape.push(Entry { start: place(at), end: 0, next: 0, tag, flags: Flags::FIXPOINT });
         Ok(())
     }
 
-    fn close(&mut self) {
-        self.at += 1;
+    /// Closes the innermost container, whose text ends before `at`.
+    fn close(&mut self, at: usize) {
         let closed = self.inner;
-        let disordered = closed.is_disordered
-            || (closed.members > FEW_MEMBERS && has_duplicates(self.text, &self.tape, closed.index));
-        let flags = if disordered { closed.flags.disordered() } else { closed.flags };
+        let is_disordered = closed.is_disordered
+            || (closed.has_many() && has_duplicates(self.text, &self.tape, closed.index));
+        let flags = if is_disordered { closed.flags.disordered() } else { closed.flags };
         let next = place(self.tape.len());
         let entry = &mut self.tape[closed.index as usize];
-        entry.end = place(self.at);
+        entry.end = place(at);
         entry.next = next;
         entry.flags = flags;
         self.inner = self.outer.pop().expect("the outermost frame is not closed");
         self.inner.flags = self.inner.flags.holding(flags);
     }
 
-    #[inline]
-    fn literal(&mut self, word: &'static str, tag: Tag) -> Result<(), Mistake> {
-        let start = self.at;
-        let end = start + word.len();
-        if self.bytes.get(start..end) != Some(word.as_bytes()) {
-            return self.expected("a value");
+    fn literal(&mut self, at: usize, word: &'static str, tag: Tag) -> Result<Next, Stop> {
+        let end = at + word.len();
+        if self.bytes.get(at..end) != Some(word.as_bytes()) {
+            return expected("a value", at);
         }
-        self.at = end;
-        self.push(start, tag, Flags::FIXPOINT);
-        Ok(())
+        self.push(at, end, tag, Flags::FIXPOINT);
+        self.after_value(end)
     }
 
-    #[inline]
-    fn string_value(&mut self) -> Result<(), Mistake> {
-        let start = self.at;
-        let flags = self.string()?;
-        self.push(start, Tag::String, flags);
-        Ok(())
+    /// Passes over a string that starts at `at`, quotes included: its end and what it is.
+    #[inline(always)]
+    fn string(&self, at: usize) -> Result<(usize, Flags), Stop> {
+        let end = run_end(self.bytes, at + 1);
+        if self.byte(end) == b'"' {
+            return Ok((end + 1, Flags::FIXPOINT));
+        }
+        self.string_with_escapes(end)
     }
 
-    /// Passes over a string, quotes included.
-    #[inline]
-    fn string(&mut self) -> Result<Flags, Mistake> {
+    /// Goes on with a string at something that is no ordinary character.
+    fn string_with_escapes(&self, mut at: usize) -> Result<(usize, Flags), Stop> {
         let mut flags = Flags::FIXPOINT;
-        self.at += 1;
         loop {
-            self.at = run_end(self.bytes, self.at);
-            match self.byte() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(flags);
+            match self.byte(at) {
+                b'"' => return Ok((at + 1, flags)),
+                b'\\' => {
+                    let (len, is_canonical) = self.escape(at)?;
+                    flags = flags.with_escape();
+                    if !is_canonical {
+                        flags = flags.rewritten();
+                    }
+                    at += len;
                 }
-                b'\\' => flags = self.escape(flags.with_escape())?,
-                _ if self.at >= self.bytes.len() => return self.expected("`\"`"),
-                _ => return Err(Mistake::ControlCharacter),
+                _ if at >= self.bytes.len() => return expected("`\"`", at),
+                _ => return stop(Why::ControlCharacter, at),
             }
+            at = run_end(self.bytes, at);
         }
     }
 
-    fn escape(&mut self, flags: Flags) -> Result<Flags, Mistake> {
-        let is_canonical = match self.byte_at(self.at + 1) {
-            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => true,
-            b'/' => false,
+    /// How long the escape at `at` is, and whether ECMAScript would write it so.
+    fn escape(&self, at: usize) -> Result<(usize, bool), Stop> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => Ok((2, true)),
+            b'/' => Ok((2, false)),
             b'u' => {
-                let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or_default();
+                let digits = self.bytes.get(at + 2..at + 6).unwrap_or_default();
                 if digits.len() < 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(Mistake::Escape);
+                    return stop(Why::Escape, at);
                 }
-                self.at += 4;
-                is_canonical_unicode(digits)
+                Ok((6, is_canonical_unicode(digits)))
             }
-            _ => return Err(Mistake::Escape),
-        };
-        self.at += 2;
-        Ok(if is_canonical { flags } else { flags.rewritten() })
+            _ => stop(Why::Escape, at),
+        }
     }
 
     /// Reads a key and the colon after it, up to the value.
-    #[inline]
-    fn key(&mut self) -> Result<(), Mistake> {
-        if self.byte() != b'"' {
-            return self.expected("a key in double quotes");
-        }
-        let start = self.at;
-        let flags = self.string()?;
-        let key = Entry { start: place(start), end: place(self.at), next: 0, tag: Tag::String, flags };
-        let hash = self.place_key(key);
-        self.tape.push(Entry { next: hash, ..key });
+    #[inline(always)]
+    fn key(&mut self, at: usize) -> Result<Next, Stop> {
+        let at = match self.seek(b'"', at) {
+            Ok(at) => at,
+            Err(at) => return expected("a key in double quotes", at),
+        };
+        let (end, flags) = self.string(at)?;
+        let mut key = Entry { start: place(at), end: place(end), next: 0, tag: Tag::String, flags };
+        key.next = self.inner.place_key(self.text, &self.tape, key);
+        self.tape.push(key);
         self.inner.flags = self.inner.flags.holding(flags);
-        self.skip_blanks();
-        if self.byte() != b':' {
-            return self.expected("`:`");
+        match self.seek(b':', end) {
+            Ok(at) => Ok(Next::Value(self.skip_blanks(at + 1))),
+            Err(at) => expected("`:`", at),
         }
-        self.at += 1;
-        self.skip_blanks();
-        Ok(())
     }
 
-    /// Finds out whether a key is new and in its place; gives its hash.
-    #[inline]
-    fn place_key(&mut self, key: Entry) -> u32 {
-        let hash = if key.is_escaped() {
-            let spelled = spelled(key, self.text);
-            self.place_index(&spelled);
-            hash(spelled.as_bytes(), 0, spelled.len())
-        } else {
-            let (start, end) = (key.start as usize + 1, key.end as usize - 1);
-            if self.bytes[start].is_ascii_digit() {
-                self.place_index(key.inner(self.text));
-            } else {
-                self.inner.has_names = true;
-            }
-            hash(self.bytes, start, end)
-        };
-        let bit = 1 << (hash & 63);
-        if self.inner.seen & bit != 0 && self.inner.members < FEW_MEMBERS {
-            self.inner.is_disordered |= self.is_known(key, hash);
-        }
-        self.inner.seen |= bit;
-        self.inner.members += 1;
-        hash
-    }
-
-    /// A whole-number key must be larger than those before it and come before all others.
-    fn place_index(&mut self, key: &str) {
-        let Some(index) = array_index(key).map(u64::from) else {
-            self.inner.has_names = true;
-            return;
-        };
-        if self.inner.has_names || index < self.inner.index_next {
-            self.inner.is_disordered = true;
-        }
-        self.inner.index_next = index + 1;
-    }
-
-    /// Whether the innermost object has this key already.
-    fn is_known(&self, key: Entry, hash: u32) -> bool {
-        let mut at = self.inner.index as usize + 1;
-        while at < self.tape.len() {
-            let other = self.tape[at];
-            if other.next == hash && spelled(other, self.text) == spelled(key, self.text) {
-                return true;
-            }
-            at = self.tape[at + 1].next as usize;
-        }
-        false
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<(), Mistake> {
-        let start = self.at;
-        let is_negative = self.byte() == b'-';
+    #[inline(always)]
+    fn number(&mut self, start: usize) -> Result<usize, Stop> {
+        let is_negative = self.byte(start) == b'-';
         let first = start + usize::from(is_negative);
-        self.at = first;
-        self.digits()?;
-        let digits = self.at - first;
-        let is_zero = self.bytes[first] == b'0';
-        if is_zero && digits > 1 {
-            self.at = first;
-            return Err(Mistake::LeadingZero);
+        let whole_end = self.digits(first)?;
+        let len = whole_end - first;
+        let is_zero = self.byte(first) == b'0';
+        if is_zero && len > 1 {
+            return stop(Why::LeadingZero, first);
         }
-        let is_canonical = if matches!(self.byte(), b'.' | b'e' | b'E') {
-            self.fraction(start, digits, is_zero)?
-        } else if digits <= number::DIGITS_SAFE {
+        let mut end = whole_end;
+        let is_canonical = if matches!(self.byte(end), b'.' | b'e' | b'E') {
+            let is_plain;
+            (end, is_plain) = self.fraction(whole_end, len, is_zero)?;
+            is_plain || number::is_canonical(&self.text[start..end])
+        } else if len <= number::DIGITS_SAFE {
             !(is_zero && is_negative)
         } else {
-            number::is_canonical(&self.text[start..self.at])
+            number::is_canonical(&self.text[start..end])
         };
         let flags = if is_canonical { Flags::FIXPOINT } else { Flags::OTHER_NUMBER };
-        self.push(start, Tag::Number, flags);
-        Ok(())
+        self.push(start, end, Tag::Number, flags);
+        Ok(end)
     }
 
-    /// Reads what follows a number's whole part. Whether the number is canonical.
-    fn fraction(&mut self, start: usize, whole: usize, is_zero: bool) -> Result<bool, Mistake> {
+    /// Reads what follows a number's whole part: its end, and whether that alone shows that it is canonical.
+    fn fraction(&self, mut at: usize, whole: usize, is_zero: bool) -> Result<(usize, bool), Stop> {
         let mut is_plain = false;
-        if self.byte() == b'.' {
-            self.at += 1;
-            let first = self.at;
-            self.digits()?;
-            let fraction = &self.bytes[first..self.at];
+        if self.byte(at) == b'.' {
+            let first = at + 1;
+            at = self.digits(first)?;
+            let fraction = &self.bytes[first..at];
             is_plain = whole + fraction.len() <= number::DIGITS_SAFE
                 && !fraction.ends_with(b"0")
                 && !(is_zero && fraction.starts_with(b"000000"));
         }
-        if matches!(self.byte(), b'e' | b'E') {
+        if matches!(self.byte(at), b'e' | b'E') {
             is_plain = false;
-            self.at += 1;
-            if matches!(self.byte(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
+            at += 1;
+            at += usize::from(matches!(self.byte(at), b'+' | b'-'));
+            at = self.digits(at)?;
         }
-        Ok(is_plain || number::is_canonical(&self.text[start..self.at]))
+        Ok((at, is_plain))
     }
 
-    #[inline]
-    fn digits(&mut self) -> Result<(), Mistake> {
-        if !self.byte().is_ascii_digit() {
-            return self.expected("a digit");
+    /// The end of a run of at least one digit.
+    #[inline(always)]
+    fn digits(&self, start: usize) -> Result<usize, Stop> {
+        let mut at = start;
+        while self.byte(at).is_ascii_digit() {
+            at += 1;
         }
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
+        if at == start {
+            return expected("a digit", at);
         }
-        Ok(())
+        Ok(at)
     }
 }
 
@@ -432,27 +390,4 @@ fn is_canonical_unicode(digits: &[u8]) -> bool {
         [b'0', b'0', b'1', low] => matches!(low, b'0'..=b'9' | b'a'..=b'f'),
         _ => false,
     }
-}
-
-/// A hash of `bytes[start..end]`, from its length and both its ends.
-#[inline]
-fn hash(bytes: &[u8], start: usize, end: usize) -> u32 {
-    let len = end - start;
-    let (head, tail) = if len >= 8 {
-        (word(bytes, start), word(bytes, end - 8))
-    } else if start + 8 <= bytes.len() {
-        (word(bytes, start) & ((1 << (8 * len)) - 1), 0)
-    } else {
-        let mut padded = [0; 8];
-        padded[..len].copy_from_slice(&bytes[start..end]);
-        (u64::from_le_bytes(padded), 0)
-    };
-    let mixed = (head ^ tail.rotate_left(29) ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    place((mixed >> 32) as usize)
-}
-
-#[inline]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    let bytes = bytes[at..at + 8].try_into().expect("eight bytes");
-    u64::from_le_bytes(bytes)
 }

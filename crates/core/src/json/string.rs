@@ -1,31 +1,41 @@
 //! Strings: finding their end eight bytes at a time, reading and writing escapes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "measured: left to the compiler, parsing takes a quarter more instructions"
+)]
+
 /// Bytes that end a run of ordinary string characters: `"`, `\` and everything below U+0020.
 ///
 /// Marks the top bit of each such byte of `chunk`; marks above the lowest one may be false.
-#[inline]
+#[inline(always)]
 const fn special(chunk: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
-    let quote = chunk ^ (ONES * b'"' as u64);
-    let backslash = chunk ^ (ONES * b'\\' as u64);
-    let quotes = quote.wrapping_sub(ONES) & !quote;
-    let backslashes = backslash.wrapping_sub(ONES) & !backslash;
-    let controls = chunk.wrapping_sub(ONES * 0x20) & !chunk;
-    (quotes | backslashes | controls) & TOPS
+    let quotes = (chunk ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslashes = (chunk ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let controls = chunk.wrapping_sub(ONES * 0x20);
+    // Neither quote nor backslash has a top bit: whatever has one is ordinary.
+    (quotes | backslashes | controls) & !chunk & TOPS
 }
 
 /// The first special byte at or after `at`, or the end.
-#[inline]
+#[inline(always)]
 pub(super) fn run_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let chunk = u64::from_le_bytes(chunk.try_into().expect("eight bytes were asked for"));
-        let found = special(chunk);
+    let (chunks, _) = bytes.get(at..).unwrap_or_default().as_chunks();
+    for chunk in chunks {
+        let found = special(u64::from_le_bytes(*chunk));
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
+    run_end_near_the_end(bytes, at)
+}
+
+/// The same where fewer than eight bytes are left.
+#[cold]
+fn run_end_near_the_end(bytes: &[u8], at: usize) -> usize {
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     let rest = &bytes[at.min(bytes.len())..];
     at + rest.iter().position(is_special).unwrap_or(rest.len())
