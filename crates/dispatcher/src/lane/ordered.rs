@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::fill::Shape;
-use super::rows::{Kind, Rows, State};
+use super::rows::{Entry, Kind, Rows, State};
 use crate::lanes::action::Moment;
 
 /// What an ordered lane can do next.
@@ -27,12 +27,18 @@ pub(crate) enum Head {
 /// Looks at the front of the lane.
 pub(crate) fn head(fresh: &Rows, retries: &Rows, shape: Shape, now: Moment) -> Head {
     let first_retry = retries.first().map(|(position, _)| position);
-    let Some((position, _)) =
-        fresh.first().filter(|(position, _)| first_retry.is_none_or(|retry| *position < retry))
-    else {
-        return retry_head(retries, now);
+    let next_fresh = |(position, entry): (i64, &Entry)| match &entry.state {
+        // The events before it are delivered, or failed and stand among the retries.
+        State::Loaded(row) => (position, row.next_address()),
+        State::Known | State::Loading => (position, position),
     };
-    fresh_head(fresh, position, first_retry.unwrap_or(i64::MAX), shape, now)
+    let is_next = |address: i64| first_retry.is_none_or(|retry| address < retry);
+    match fresh.first().map(next_fresh) {
+        Some((position, address)) if is_next(address) => {
+            fresh_head(fresh, position, first_retry.unwrap_or(i64::MAX), shape, now)
+        }
+        _ => retry_head(retries, now),
+    }
 }
 
 fn retry_head(retries: &Rows, now: Moment) -> Head {

@@ -101,6 +101,11 @@ impl Row {
         !self.pieces.is_empty()
     }
 
+    /// The address of the first event that is not taken.
+    pub(crate) fn next_address(&self) -> i64 {
+        self.position + i64::from(self.taken)
+    }
+
     pub(crate) fn untaken(&self) -> u32 {
         self.events - self.taken
     }

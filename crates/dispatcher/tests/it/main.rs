@@ -1,0 +1,10 @@
+//! The dispatcher with a real Postgres and real receivers.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod deliver;
+mod egress;
+mod outage;
+mod ownership;
+mod retry;
+mod support;

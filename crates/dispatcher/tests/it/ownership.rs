@@ -1,0 +1,71 @@
+//! Two dispatchers and one queue.
+
+use std::collections::HashSet;
+
+use signalpost_testkit::{Answer, eventually, receiver};
+
+use crate::support::{Setup, mapping, numbers};
+
+#[tokio::test]
+async fn two_dispatchers_share_the_work_and_deliver_everything_once() {
+    let receiver = receiver().await;
+    let mut setup = Setup::to(&receiver.url("/"), false);
+    for _ in 0..4 {
+        setup = setup.and(mapping(&receiver.url("/"), false));
+    }
+    let world = setup.start().await;
+    let (one, two) = (world.dispatcher(), world.dispatcher());
+    let owners = "SELECT count(DISTINCT owner)::text FROM signalpost.partitions WHERE owner IS NOT NULL";
+    eventually("both own partitions", async || {
+        (world.text(owners).await.as_deref() == Some("2")).then_some(())
+    })
+    .await;
+    for row in 0..50_u32 {
+        world.queue(row as usize % 5, row * 20..row * 20 + 20).await;
+    }
+    world.empty().await;
+    let mut all: Vec<u64> = receiver.requests().iter().flat_map(numbers).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..1000).collect::<Vec<_>>());
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test]
+async fn when_one_dies_the_other_takes_over_after_the_lease_and_says_so() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::hang());
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    let dead = world.dispatcher();
+    world.queue(0, 0..10).await;
+    receiver.wait_for(1).await;
+    dead.kill().await;
+    receiver.script(|_| Answer::status(200));
+    let heir = world.dispatcher();
+    let requests = receiver.wait_for(2).await;
+    assert_eq!(requests[0].body, requests[1].body);
+    assert_eq!(requests[0].header("x-signalpost-batch-id"), requests[1].header("x-signalpost-batch-id"));
+    assert_eq!(requests[1].header("x-signalpost-maybe-repeated"), Some("true"));
+    world.empty().await;
+    heir.stop().await;
+}
+
+#[tokio::test]
+async fn a_rolling_restart_repeats_nothing() {
+    let receiver = receiver().await;
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    let mut running = world.dispatcher();
+    for row in 0..40 {
+        world.queue(0, row * 25..row * 25 + 25).await;
+        if row % 10 == 5 {
+            let next = world.dispatcher();
+            running.stop().await;
+            running = next;
+        }
+    }
+    world.empty().await;
+    running.stop().await;
+    let all: Vec<u64> = receiver.requests().iter().flat_map(numbers).collect();
+    let distinct: HashSet<u64> = all.iter().copied().collect();
+    assert_eq!((all.len(), distinct.len()), (1000, 1000));
+}

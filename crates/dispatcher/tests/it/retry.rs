@@ -1,0 +1,117 @@
+//! What happens to requests that fail.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use signalpost_testkit::{Answer, eventually, receiver};
+
+use crate::support::{Setup, numbers};
+
+#[tokio::test]
+async fn a_failed_request_comes_again_with_its_composition_and_id() {
+    let receiver = receiver().await;
+    receiver.script(|request| {
+        Answer::status(if request.header("x-signalpost-attempt") == Some("1") { 500 } else { 200 })
+    });
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    world.queue(0, 0..2).await;
+    world.queue(0, 2..3).await;
+    let dispatcher = world.dispatcher();
+    let requests = receiver.wait_for(2).await;
+    assert_eq!(requests[0].body, requests[1].body);
+    let id = |index: usize| requests[index].header("x-signalpost-batch-id");
+    assert!(id(0).is_some() && id(0) == id(1));
+    assert_eq!(requests[1].header("x-signalpost-attempt"), Some("2"));
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(world.count("attempts").await, 2);
+}
+
+#[tokio::test]
+async fn of_single_events_only_those_that_failed_come_again() {
+    let receiver = receiver().await;
+    receiver.script(|request| {
+        let fails = numbers(request)[0] % 5 == 0 && request.header("x-signalpost-attempt") == Some("1");
+        Answer::status(if fails { 500 } else { 200 })
+    });
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    for row in 0..8 {
+        world.queue(0, row * 25..row * 25 + 25).await;
+    }
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 200 + 40);
+    let distinct: HashSet<u64> = requests.iter().flat_map(numbers).collect();
+    assert_eq!(distinct.len(), 200);
+}
+
+#[tokio::test]
+async fn what_the_receiver_refuses_is_buried_with_its_answer() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::status(403).body("no entry"));
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    world.queue(0, 0..2).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(receiver.requests().len(), 1);
+    let buried = "SELECT concat_ws(' ', reason, status, response, payload) FROM signalpost.dead_batches";
+    assert_eq!(world.text(buried).await.unwrap(), r#"rejected 403 no entry [{"n":0},{"n":1}]"#);
+}
+
+#[tokio::test]
+async fn a_batch_refused_for_one_event_is_halved_until_that_event_stands_alone() {
+    let receiver = receiver().await;
+    receiver.script(|request| {
+        let is_poisoned = numbers(request).contains(&37);
+        if is_poisoned { Answer::status(400).body("n must not be 37") } else { Answer::status(200) }
+    });
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    world.queue(0, 0..100).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    let buried = "SELECT concat_ws(' ', event_count, payload, response) FROM signalpost.dead_batches";
+    assert_eq!(world.text(buried).await.unwrap(), r#"1 [{"n":37}] n must not be 37"#);
+    let requests = receiver.requests();
+    assert!(requests.len() <= 1 + 2 * 7, "{}", requests.len());
+    let mut delivered: Vec<u64> =
+        requests.iter().map(numbers).filter(|batch| !batch.contains(&37)).flatten().collect();
+    delivered.sort_unstable();
+    assert_eq!(delivered, (0..100).filter(|number| *number != 37).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_fails_too_often_is_buried() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::status(500));
+    let retry = json!({ "base": "5ms", "max_attempts": 3 });
+    let world = Setup::to(&receiver.url("/"), true).delivery("retry", retry).start().await;
+    world.queue(0, 0..1).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(receiver.requests().len(), 3);
+    let buried = "SELECT concat_ws(' ', reason, attempts, last_error) FROM signalpost.dead_batches";
+    assert_eq!(world.text(buried).await.unwrap(), "exhausted 3 the receiver answered 500");
+}
+
+#[tokio::test]
+async fn an_attempt_cut_off_by_abort_costs_nothing() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::hang());
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    world.queue(0, 0..5).await;
+    let dispatcher = world.dispatcher();
+    receiver.wait_for(5).await;
+    dispatcher.abort().await;
+    assert_eq!(world.count("attempts").await, 0);
+    receiver.script(|_| Answer::status(200));
+    let dispatcher = world.dispatcher();
+    let requests = receiver.wait_for(10).await;
+    assert!(requests[5..].iter().all(|request| request.header("x-signalpost-attempt") == Some("1")));
+    eventually("the queue is empty", async || (world.count("batches").await == 0).then_some(())).await;
+    dispatcher.stop().await;
+}
