@@ -1,0 +1,127 @@
+//! `receive`: a receiver for trying things.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use axum::http::StatusCode;
+use signalpost_core::secret::Secret;
+use signalpost_core::signature::SignatureMode;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::{self, Receive};
+use crate::exit::Failure;
+use crate::lifecycle::Lifecycle;
+use crate::output;
+use crate::receiver::{Arrival, Behaviour, Receiver, Tally, Verdict};
+
+/// How much of a payload is shown.
+const SHOWN_CHARS: usize = 160;
+/// How many payloads of a request are shown.
+const SHOWN_EVENTS: usize = 5;
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+impl From<cli::Signature> for SignatureMode {
+    fn from(signature: cli::Signature) -> Self {
+        match signature {
+            cli::Signature::Body => SignatureMode::Body,
+            cli::Signature::FirstEvent => SignatureMode::FirstEvent,
+        }
+    }
+}
+
+pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another with --listen", args.listen))
+        .map_err(Failure::usage)?;
+    let behaviour = Behaviour {
+        secret: args.secret.clone().filter(|secret| !secret.is_empty()).map(Secret::new),
+        signature: args.signature.into(),
+        status: StatusCode::from_u16(args.status).context("--status").map_err(Failure::usage)?,
+        delay: args.delay,
+        fail_rate: args.fail_rate,
+    };
+    let tasks = TaskTracker::new();
+    let lifecycle = Lifecycle::listen(&tasks, Duration::from_secs(5))?;
+    let is_shown = !args.count;
+    let receiver = Receiver::new(behaviour, move |arrival| {
+        if is_shown {
+            output::line(describe(arrival));
+        }
+    });
+    let checks = if args.secret.is_some() { "verifying signatures" } else { "not verifying (no --secret)" };
+    eprintln!("receiving on http://{}, {checks}; Ctrl-C ends", listener.local_addr()?);
+    let began = Instant::now();
+    if args.count {
+        tasks.spawn(count(receiver.clone(), lifecycle.clone()));
+    }
+    let served = receiver.clone().serve(listener, lifecycle.stop.clone());
+    tokio::select! {
+        served = served => served.context("receiving")?,
+        () = lifecycle.abort.cancelled() => {}
+    }
+    lifecycle.stop.cancel();
+    lifecycle.abort.cancel();
+    tasks.close();
+    tasks.wait().await;
+    output::line(summary(&receiver.tally(), began.elapsed()));
+    Ok(())
+}
+
+async fn count(receiver: Receiver, lifecycle: Lifecycle) {
+    let mut before = 0;
+    while lifecycle.stop.run_until_cancelled(tokio::time::sleep(COUNT_EVERY)).await.is_some() {
+        let tally = receiver.tally();
+        if tally.requests != before {
+            output::line(format_args!("{} events in {} requests", tally.events, tally.requests));
+            before = tally.requests;
+        }
+    }
+}
+
+/// A request as one line, and its payloads below.
+pub(crate) fn describe(arrival: &Arrival) -> String {
+    let verdict = match arrival.verdict {
+        Verdict::Verified => "verified",
+        Verdict::Wrong => "WRONG SIGNATURE",
+        Verdict::Unsigned => "NOT SIGNED",
+        Verdict::Unchecked => "not checked",
+    };
+    let events = if arrival.events == 1 { "event" } else { "events" };
+    let attempt = arrival.attempt.as_deref().filter(|attempt| *attempt != "1");
+    let attempt = attempt.map(|attempt| format!(", attempt {attempt}")).unwrap_or_default();
+    let mut text = format!(
+        "{} {}  {} {events}, {} bytes, {verdict}{attempt} → {}",
+        arrival.method,
+        arrival.uri,
+        arrival.events,
+        arrival.body.len(),
+        arrival.answer.as_u16()
+    );
+    let payloads = arrival.payloads();
+    for payload in payloads.iter().take(SHOWN_EVENTS) {
+        text.push_str("\n    ");
+        text.extend(payload.chars().take(SHOWN_CHARS));
+        if payload.chars().nth(SHOWN_CHARS).is_some() {
+            text.push('…');
+        }
+    }
+    if payloads.len() > SHOWN_EVENTS {
+        text.push_str("\n    …");
+    }
+    text
+}
+
+fn summary(tally: &Tally, elapsed: Duration) -> String {
+    format!(
+        "{} events in {} requests over {}: {} requests verified, {} not; {} answered with an error; {} events repeated",
+        tally.events,
+        tally.requests,
+        humantime::format_duration(Duration::from_secs(elapsed.as_secs())),
+        tally.verified,
+        tally.unverified,
+        tally.refused,
+        tally.repeated,
+    )
+}

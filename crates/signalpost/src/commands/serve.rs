@@ -1,0 +1,37 @@
+//! `serve`, `ingest`, `dispatcher`: the processes that run for long.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Settings;
+use crate::exit::Failure;
+use crate::lifecycle::Lifecycle;
+use crate::process::{self, Listeners, Role};
+
+pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
+    settings.database_url()?;
+    process::sealing_keys(&settings)?;
+    let grpc = match role {
+        Role::Dispatcher => None,
+        _ => Some(bind(settings.grpc.listen, "grpc.listen").await?),
+    };
+    let http = bind(settings.http.listen, "http.listen").await?;
+    let tasks = TaskTracker::new();
+    let lifecycle = Lifecycle::listen(&tasks, settings.shutdown.deadline)?;
+    let ended = process::run(settings, role, Listeners { grpc, http }, lifecycle).await;
+    tasks.close();
+    tasks.wait().await;
+    ended
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| {
+            format!("cannot listen on {address}; set another address with --set {setting}=HOST:PORT")
+        })
+        .map_err(Failure::usage)
+}

@@ -1,0 +1,82 @@
+//! Destinations: the file in which people say what to deliver, and where it is wrong.
+//!
+//! Invariants: all mistakes are told at once, each at its place; what is returned can be applied; secrets are read from
+//! where the file says they are and stand nowhere else.
+
+mod check;
+mod formats;
+mod problem;
+mod read;
+mod tree;
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use signalpost_storage::Wanted;
+
+use crate::exit::Failure;
+use problem::{Files, Severity};
+use read::Reader;
+
+/// A file that can be applied.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What it wants.
+    pub(crate) wanted: Wanted,
+    /// What should be looked at all the same, ready to be shown.
+    pub(crate) warnings: Option<String>,
+}
+
+/// A file that cannot be applied; shows every problem at its place.
+#[derive(Debug)]
+struct Refused {
+    shown: String,
+    errors: usize,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let them = if self.errors == 1 { "it" } else { "them" };
+        write!(out, "the file cannot be applied; mend {them} first:\n\n{}", self.shown)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Reads and checks a destinations file. `variables` is the environment.
+pub(crate) fn load(path: &Path, variables: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Loaded> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("reading {}", path.display()))
+        .map_err(Failure::input)?;
+    load_text(path, text, variables)
+}
+
+/// The same for a text that is already read.
+pub(crate) fn load_text(
+    path: &Path,
+    text: String,
+    variables: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Loaded> {
+    let mut files = Files::default();
+    let file = files.add(path.to_owned(), text);
+    let (wanted, problems) = match formats::parse(path, file, files.text(file)) {
+        Err(problem) => (Wanted::default(), vec![problem]),
+        Ok(tree) => {
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            let mut reader = Reader::new(&mut files, folder, variables);
+            let wanted = reader.wanted(&tree);
+            (wanted, reader.problems)
+        }
+    };
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let shown = (!problems.is_empty()).then(|| files.render(&problems));
+    match shown {
+        Some(shown) if errors > 0 => Err(Failure::input(Refused { shown, errors })),
+        warnings => Ok(Loaded { wanted, warnings }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,392 @@
+//! Read: from a tree to what is wanted.
+//!
+//! Invariant: reading goes on after a mistake, so that all of them are told; what is read beside a mistake is never
+//! used.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use signalpost_core::delivery::Delivery;
+use signalpost_core::json::Numbers;
+use signalpost_core::secret::Secret;
+use signalpost_storage::{Wanted, WantedDestination, WantedMapping, WantedSource};
+
+use super::check;
+use super::formats;
+use super::problem::{Files, Problem};
+use super::tree::{Kind, Place, Tree};
+use crate::nearest::nearest;
+
+/// How many mappings a destination may have.
+const MAPPINGS_MAX: usize = 5;
+
+/// Many of a kind may be written in the singular, as TOML's `[[source]]` reads, or in the plural.
+const SOURCES: [&str; 2] = ["source", "sources"];
+const DESTINATIONS: [&str; 2] = ["destination", "destinations"];
+const MAPPINGS: [&str; 2] = ["mapping", "mappings"];
+const FIELDS: [&str; 3] = ["fields", "fields_json", "fields_file"];
+
+pub(super) struct Reader<'a> {
+    files: &'a mut Files,
+    /// What relative paths in the file start from.
+    folder: PathBuf,
+    variables: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        files: &'a mut Files,
+        folder: PathBuf,
+        variables: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self { files, folder, variables, problems: Vec::new() }
+    }
+
+    pub(super) fn wanted(&mut self, root: &Tree) -> Wanted {
+        self.table(root, "the file", &SOURCES);
+        let sources = self.many(root, SOURCES);
+        if sources.is_empty() {
+            self.refuse(&root.place, "no source is listed").push_help("begin with [[source]] and a name");
+        }
+        self.unique(&sources, "source");
+        let wanted = Wanted { sources: sources.iter().map(|tree| self.source(tree)).collect() };
+        self.unique_keys(&wanted, &sources);
+        wanted
+    }
+
+    fn source(&mut self, tree: &Tree) -> WantedSource {
+        let known = ["name", "write_keys", DESTINATIONS[0], DESTINATIONS[1]];
+        self.table(tree, "a source", &known);
+        let destinations = self.many(tree, DESTINATIONS);
+        self.unique(&destinations, "destination");
+        WantedSource {
+            name: self.name(tree, "source"),
+            write_keys: self.write_keys(tree),
+            destinations: destinations.iter().map(|tree| self.destination(tree)).collect(),
+        }
+    }
+
+    fn write_keys(&mut self, source: &Tree) -> Vec<Secret> {
+        let Some(keys) = source.get("write_keys") else {
+            self.refuse(&source.place, "this source has no `write_keys`").push_help(
+                "a write key is how its events are recognised: write_keys = [{ env = \"SHOP_WRITE_KEY\" }]",
+            );
+            return Vec::new();
+        };
+        let Kind::Array(items) = &keys.kind else {
+            self.wrong_kind(keys, "write_keys", "a list");
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.problems.push(Problem::warning(
+                keys.place.clone(),
+                "without a write key, nobody can send events for this source",
+            ));
+        }
+        items.iter().filter_map(|item| self.secret(item, "a write key")).collect()
+    }
+
+    fn destination(&mut self, tree: &Tree) -> WantedDestination {
+        let known = [
+            "name",
+            "enabled",
+            "shared_secret",
+            "signature",
+            "numbers",
+            "delivery",
+            MAPPINGS[0],
+            MAPPINGS[1],
+        ];
+        self.table(tree, "a destination", &known);
+        let name = self.name(tree, "destination");
+        let numbers = self.choice(tree, "numbers");
+        let mappings = self.many(tree, MAPPINGS);
+        self.unique(&mappings, "mapping");
+        self.at_most_five(&name, &mappings);
+        let shared_secret =
+            tree.get("shared_secret").and_then(|secret| self.secret(secret, "the shared secret"));
+        WantedDestination {
+            name,
+            enabled: self.enabled(tree),
+            shared_secret: shared_secret.filter(|secret| !secret.is_empty()),
+            signature: self.choice(tree, "signature"),
+            numbers,
+            delivery: self.delivery(tree),
+            mappings: mappings.iter().map(|mapping| self.mapping(mapping, numbers)).collect(),
+        }
+    }
+
+    fn at_most_five(&mut self, destination: &str, mappings: &[Tree]) {
+        if let Some(sixth) = mappings.get(MAPPINGS_MAX) {
+            let name = sixth.get("name").and_then(Tree::as_str).unwrap_or("without a name");
+            let place = sixth.get("name").map_or(&sixth.place, |name| &name.place);
+            let text = format!(
+                "destination `{destination}` has {} mappings, at most {MAPPINGS_MAX} are possible: `{name}` is the sixth",
+                mappings.len()
+            );
+            self.refuse(place, &text).push_help("put it into a second destination of the same source");
+        }
+    }
+
+    fn mapping(&mut self, tree: &Tree, numbers: Numbers) -> WantedMapping {
+        let known = ["name", "enabled", "trigger", FIELDS[0], FIELDS[1], FIELDS[2]];
+        self.table(tree, "a mapping", &known);
+        WantedMapping {
+            name: self.name(tree, "mapping"),
+            enabled: self.enabled(tree),
+            trigger: self.trigger(tree),
+            fields: self.fields(tree, numbers),
+        }
+    }
+
+    fn trigger(&mut self, mapping: &Tree) -> String {
+        let Some(trigger) = mapping.get("trigger") else {
+            self.refuse(&mapping.place, "this mapping has no `trigger`")
+                .push_help("it says which events are wanted: trigger = 'type = \"track\"'");
+            return String::new();
+        };
+        let Some(text) = trigger.as_str() else {
+            self.wrong_kind(trigger, "trigger", "a text");
+            return String::new();
+        };
+        check::trigger(text, &trigger.place, self.files, &mut self.problems);
+        text.to_owned()
+    }
+
+    /// Segment's mapping object, from one of its three forms.
+    fn fields(&mut self, mapping: &Tree, numbers: Numbers) -> Value {
+        let given: Vec<_> =
+            mapping.members().iter().filter(|member| FIELDS.contains(&&*member.key)).collect();
+        let [given] = given[..] else {
+            let place = given.get(1).map_or(&mapping.place, |second| &second.key_place).clone();
+            let text = match given.len() {
+                0 => "this mapping has no `fields`",
+                _ => "the fields of a mapping are given once",
+            };
+            self.refuse(&place, text).push_help(
+                "fields = { url = … }, or fields_json = '''…''', or fields_file = \"mapping.json\"",
+            );
+            return Value::Null;
+        };
+        let read = match given.key.as_str() {
+            "fields" => Some(given.value.clone()),
+            "fields_json" => self.fields_json(&given.value),
+            _ => self.fields_file(&given.value),
+        };
+        let Some(fields) = read else { return Value::Null };
+        check::fields(&fields, numbers, &mut self.problems)
+    }
+
+    fn fields_json(&mut self, literal: &Tree) -> Option<Tree> {
+        let Some(text) = literal.as_str() else {
+            self.wrong_kind(literal, "fields_json", "a text that holds JSON");
+            return None;
+        };
+        // Mostly the text stands in the file as it is, and its mistakes can be shown there.
+        let span = literal.place.span.clone();
+        let whole = self.files.text(literal.place.file);
+        let parsed = if let Some(at) = whole[span.clone()].find(text).filter(|_| !text.is_empty()) {
+            let start = span.start + at;
+            formats::parse_json(literal.place.file, whole, start..start + text.len())
+        } else {
+            let file = self.files.add(PathBuf::from("fields_json"), text.to_owned());
+            formats::parse_json(file, text, 0..text.len())
+        };
+        parsed.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    fn fields_file(&mut self, path: &Tree) -> Option<Tree> {
+        let Some(name) = path.as_str() else {
+            self.wrong_kind(path, "fields_file", "the path of a file");
+            return None;
+        };
+        let found = self.folder.join(name);
+        match fs::read_to_string(&found) {
+            Err(error) => {
+                self.refuse(&path.place, &format!("{} cannot be read: {error}", found.display()));
+                None
+            }
+            Ok(text) => {
+                let file = self.files.add(found.clone(), text);
+                let parsed = formats::parse(&found, file, self.files.text(file));
+                parsed.map_err(|problem| self.problems.push(problem)).ok()
+            }
+        }
+    }
+
+    /// Reads setting by setting, so that each mistake is told at its own place.
+    fn delivery(&mut self, destination: &Tree) -> Delivery {
+        let Some(tree) = destination.get("delivery") else { return Delivery::default() };
+        if !matches!(tree.kind, Kind::Object(_)) {
+            self.wrong_kind(tree, "delivery", "a table");
+            return Delivery::default();
+        }
+        self.settings::<Delivery>(tree, &|value| value);
+        serde_json::from_value(tree.to_json()).unwrap_or_default()
+    }
+
+    fn settings<T: DeserializeOwned>(&mut self, table: &Tree, whole: &dyn Fn(Value) -> Value) {
+        for member in table.members() {
+            let alone =
+                |value: Value| whole(Value::Object([(member.key.clone(), value)].into_iter().collect()));
+            if let Kind::Object(inner) = &member.value.kind
+                && !inner.is_empty()
+            {
+                self.settings::<T>(&member.value, &alone);
+            } else if let Err(error) = serde_json::from_value::<T>(alone(member.value.to_json())) {
+                let text = error.to_string();
+                let unknown = text.starts_with("unknown field");
+                let place = if unknown { &member.key_place } else { &member.value.place };
+                let problem = self.refuse(place, &format!("{}: {text}", member.key));
+                if let Some(near) = text
+                    .split_once("expected")
+                    .filter(|_| unknown)
+                    .and_then(|(_, known)| nearest(&member.key, known.split('`').skip(1).step_by(2)))
+                {
+                    problem.push_help(format!("did you mean `{near}`?"));
+                }
+            }
+        }
+    }
+
+    /// A secret by value, or by the name of the variable or file that holds it.
+    fn secret(&mut self, tree: &Tree, what: &str) -> Option<Secret> {
+        let text = match &tree.kind {
+            Kind::String(text) => Some(text.clone()),
+            Kind::Object(members) => match &members[..] {
+                [member] if member.key == "env" => self.variable(&member.value),
+                [member] if member.key == "file" => self.secret_file(&member.value),
+                _ => {
+                    let text = format!("{what} is a text, {{ env = \"NAME\" }} or {{ file = \"path\" }}");
+                    self.refuse(&tree.place, &text);
+                    None
+                }
+            },
+            _ => {
+                let accepted = "a text, { env = \"NAME\" } or { file = \"path\" }";
+                self.refuse(&tree.place, &format!("{what} is {accepted}, and not {}", tree.kind_name()));
+                None
+            }
+        };
+        text.map(Secret::new)
+    }
+
+    fn variable(&mut self, name: &Tree) -> Option<String> {
+        let found = name.as_str().and_then(|name| (self.variables)(name));
+        if found.as_ref().is_none_or(String::is_empty) {
+            let text =
+                format!("the environment variable {} is not set", name.as_str().unwrap_or("named here"));
+            self.refuse(&name.place, &text);
+        }
+        found
+    }
+
+    fn secret_file(&mut self, path: &Tree) -> Option<String> {
+        let found = self.folder.join(path.as_str().unwrap_or_default());
+        match fs::read_to_string(&found) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                self.refuse(&path.place, &format!("{} cannot be read: {error}", found.display()));
+                None
+            }
+        }
+    }
+
+    fn name(&mut self, tree: &Tree, what: &str) -> String {
+        match tree.get("name") {
+            None => {
+                self.refuse(&tree.place, &format!("this {what} has no `name`"));
+                String::new()
+            }
+            Some(name) => match name.as_str() {
+                Some(text) if !text.trim().is_empty() && !text.contains('/') => text.to_owned(),
+                _ => {
+                    self.refuse(&name.place, "a name is a text that is not empty and holds no `/`");
+                    String::new()
+                }
+            },
+        }
+    }
+
+    fn enabled(&mut self, tree: &Tree) -> bool {
+        match tree.get("enabled") {
+            None => true,
+            Some(Tree { kind: Kind::Bool(enabled), .. }) => *enabled,
+            Some(other) => {
+                self.wrong_kind(other, "enabled", "true or false");
+                true
+            }
+        }
+    }
+
+    fn choice<T: DeserializeOwned + Default>(&mut self, tree: &Tree, key: &str) -> T {
+        let Some(value) = tree.get(key) else { return T::default() };
+        serde_json::from_value(value.to_json()).unwrap_or_else(|error| {
+            self.refuse(&value.place, &format!("{key}: {error}"));
+            T::default()
+        })
+    }
+
+    /// The list under either of two keys.
+    fn many(&mut self, tree: &Tree, keys: [&str; 2]) -> Vec<Tree> {
+        let mut all = Vec::new();
+        for value in keys.iter().filter_map(|key| tree.get(key)) {
+            match &value.kind {
+                Kind::Array(items) => all.extend(items.iter().cloned()),
+                _ => self.wrong_kind(value, keys[0], "a list"),
+            }
+        }
+        all
+    }
+
+    fn table(&mut self, tree: &Tree, what: &str, known: &[&str]) {
+        if !matches!(tree.kind, Kind::Object(_)) {
+            self.refuse(&tree.place, &format!("{what} is a table, and not {}", tree.kind_name()));
+        }
+        for member in tree.members().iter().filter(|member| !known.contains(&&*member.key)) {
+            let hint = match nearest(&member.key, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            self.refuse(&member.key_place, &format!("`{}` means nothing in {what}", member.key))
+                .push_help(hint);
+        }
+    }
+
+    fn unique(&mut self, trees: &[Tree], what: &str) {
+        let mut seen: HashSet<&str> = HashSet::new();
+        for name in trees.iter().filter_map(|tree| tree.get("name")) {
+            if let Some(text) = name.as_str()
+                && !seen.insert(text)
+            {
+                self.refuse(&name.place, &format!("there is a {what} `{text}` already"));
+            }
+        }
+    }
+
+    fn unique_keys(&mut self, wanted: &Wanted, trees: &[Tree]) {
+        let mut seen: HashMap<&str, &str> = HashMap::new();
+        for (source, tree) in wanted.sources.iter().zip(trees) {
+            for key in &source.write_keys {
+                if let Some(other) = seen.insert(key.expose(), &source.name) {
+                    let place = tree.get("write_keys").map_or(&tree.place, |keys| &keys.place).clone();
+                    let text = format!("a write key of `{}` belongs to `{other}` already", source.name);
+                    self.problems.push(Problem::error(place, &text));
+                }
+            }
+        }
+    }
+
+    fn wrong_kind(&mut self, tree: &Tree, key: &str, wanted: &str) {
+        self.refuse(&tree.place, &format!("`{key}` is {wanted}, and not {}", tree.kind_name()));
+    }
+
+    fn refuse(&mut self, place: &Place, message: &str) -> &mut Problem {
+        self.problems.push(Problem::error(place.clone(), message));
+        self.problems.last_mut().expect("just pushed")
+    }
+}
