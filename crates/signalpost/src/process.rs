@@ -13,10 +13,11 @@ use signalpost_storage::{ConnectOptions, SealingKeys, Storage};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::Settings;
 use crate::exit::Failure;
+use crate::housekeeping;
 use crate::http::{self, Probes};
 use crate::lifecycle::Lifecycle;
 
@@ -87,7 +88,7 @@ pub(crate) async fn run(
         Probes { storage: storage.clone(), registry: Arc::new(registry), stop: lifecycle.stop.clone() };
     let end = CancellationToken::new();
     let mut serving = JoinSet::new();
-    serving.spawn(http::serve(listeners.http, probes, end.clone()));
+    serving.spawn(serve_probes(listeners.http, probes, end.clone()));
 
     let mut parts = JoinSet::new();
     if until_ready(&storage, &lifecycle.stop).await? {
@@ -101,6 +102,7 @@ pub(crate) async fn run(
             });
         }
         if role != Role::Ingest {
+            serving.spawn(housekeeping::run(storage.retention(), settings.retention.clone(), end.clone()));
             let (keys, stop, abort) =
                 (sealing_keys(&settings)?, lifecycle.stop.clone(), lifecycle.abort.clone());
             parts.spawn(async move {
@@ -118,6 +120,13 @@ pub(crate) async fn run(
         info!("ended");
     }
     ended
+}
+
+/// Deliveries go on without probes; a process whose probes fail is restarted by whoever asks them.
+async fn serve_probes(listener: TcpListener, probes: Probes, end: CancellationToken) {
+    if let Err(error) = http::serve(listener, probes, end).await {
+        error!(error = format!("{error:#}"), "probes and metrics are not served any more");
+    }
 }
 
 /// Waits for every part. The first failure stops the others; an abort cuts off what does not end by itself.

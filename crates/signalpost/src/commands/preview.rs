@@ -177,8 +177,6 @@ fn group(recipe: &Recipe, target: Target, number: usize, payload: String, groups
 }
 
 fn requests(mapping: &Mapping, is_batched: bool, groups: Vec<Group>) -> anyhow::Result<Vec<Shown>> {
-    let is_batched =
-        Recipe::compile(&mapping.fields, mapping.numbers).is_ok_and(|recipe| recipe.batching().is_some());
     let signer = mapping.secret.as_ref().map(Signer::new);
     let request = |group: Group| {
         let first = group.payloads[0].clone();
