@@ -5,12 +5,13 @@
 //! An idle committer commits at once; requests gather only while all committers are busy.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use signalpost_storage::{NewRejected, Queue, StorageError};
 use tokio::sync::{Notify, oneshot};
-use tracing::{error, warn};
+use tracing::{info, warn};
 
 use crate::limits::Room;
 use crate::metrics::{CommitOutcome, Metrics, OfCommit};
@@ -79,8 +80,10 @@ pub(crate) struct Committer {
     queue: Queue,
     /// Rung when something was queued.
     pub(crate) queued: Notify,
-    /// Rung when Postgres failed: the readiness check should look now.
-    pub(crate) troubled: Arc<Notify>,
+    /// Rung when Postgres could not be reached: readiness should look now.
+    troubled: Arc<Notify>,
+    /// The last commit failed.
+    is_failing: AtomicBool,
     metrics: Metrics,
 }
 
@@ -98,6 +101,7 @@ impl Committer {
             queue,
             queued: Notify::new(),
             troubled,
+            is_failing: AtomicBool::new(false),
             metrics,
         }
     }
@@ -176,7 +180,7 @@ impl Committer {
         let started = Instant::now();
         let outcome = self.queue.enqueue(&batches, &rejected).await;
         self.metrics.commit_duration.observe(started.elapsed().as_secs_f64());
-        let outcome = outcome.map_err(|error| self.report(&error));
+        let outcome = self.report(outcome);
         self.metrics.commits.get_or_create(&OfCommit { outcome: label(outcome) }).inc();
         if outcome.is_ok() && !batches.is_empty() {
             self.queued.notify_one();
@@ -184,15 +188,24 @@ impl Committer {
         outcome
     }
 
-    fn report(&self, error: &StorageError) -> CommitError {
-        self.troubled.notify_one();
-        if error.is_transient() {
-            warn!(error = error as &dyn std::error::Error, "commit failed: nothing was acknowledged");
-            CommitError::Unavailable
-        } else {
-            error!(error = error as &dyn std::error::Error, "the database refused a commit");
-            CommitError::Failed
+    /// Says the first failure and the end of them, not each.
+    fn report(&self, outcome: Result<(), StorageError>) -> Result<(), CommitError> {
+        let was_failing = self.is_failing.swap(outcome.is_err(), Ordering::Relaxed);
+        let Err(error) = outcome else {
+            if was_failing {
+                info!("commits succeed again");
+            }
+            return Ok(());
+        };
+        if !was_failing {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "a commit failed: its requests are not acknowledged");
         }
+        if error.is_transient() {
+            self.troubled.notify_one();
+            return Err(CommitError::Unavailable);
+        }
+        Err(CommitError::Failed)
     }
 }
 

@@ -71,7 +71,7 @@ impl Default for Config {
             event_depth_max: 128,
             request_bytes_max: ByteSize::mib(4),
             request_events_max: 10_000,
-            stream_window: ByteSize::mib(8),
+            stream_window: ByteSize::mib(4),
             waiting_bytes_max: ByteSize::mib(32),
             waiting_time_max: Duration::from_secs(5),
             committers: 2,

@@ -97,10 +97,12 @@ impl Keeper {
     }
 
     async fn ready(&mut self, catalog: Arc<Compiled>) {
-        self.is_troubled = false;
         let before = self.state.send_replace(Readiness::Ready(Arc::clone(&catalog)));
+        let was_troubled = std::mem::take(&mut self.is_troubled);
         if !matches!(before, Readiness::Ready(_)) {
-            info!("ready: the database answers and the configuration is loaded");
+            if was_troubled || matches!(before, Readiness::Starting) {
+                info!("ready: the database answers and the configuration is loaded");
+            }
             self.metrics.ready.set(1);
             for name in HEALTH_NAMES {
                 self.health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
@@ -132,9 +134,10 @@ impl Keeper {
     /// succeeds.
     async fn trouble(&mut self, error: Option<StorageError>) {
         let is_away = error.as_ref().is_none_or(StorageError::is_transient);
-        if !self.is_troubled {
-            self.is_troubled = true;
-            let error = error.as_ref().map(|error| error as &dyn std::error::Error);
+        if let Some(error) = &error
+            && !std::mem::replace(&mut self.is_troubled, true)
+        {
+            let error: &dyn std::error::Error = error;
             if is_away {
                 warn!(error, "the database does not answer: calls get UNAVAILABLE until it does");
             } else {
