@@ -31,18 +31,24 @@ pub(crate) fn invalid_request(field: &str, reason: &str) -> Status {
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {reason}"), details)
 }
 
-/// A message over the limit is the client's mistake; the transport, which finds it, calls it `OUT_OF_RANGE`.
+/// A message over the limit is the client's mistake. The transport, which finds it, calls it `OUT_OF_RANGE`, or
+/// `RESOURCE_EXHAUSTED` when it was compressed; ours of that code carry details.
 pub(crate) fn oversize(status: Status) -> Status {
+    if is_oversize(&status) { invalid_request("events", status.message()) } else { status }
+}
+
+fn is_oversize(status: &Status) -> bool {
     match status.code() {
-        Code::OutOfRange => invalid_request("events", status.message()),
-        _ => status,
+        Code::OutOfRange => true,
+        Code::ResourceExhausted => status.details().is_empty(),
+        _ => false,
     }
 }
 
 /// The same for a call that was refused before it reached the service.
 pub(crate) fn name_oversize<B>(mut response: http::Response<B>) -> http::Response<B> {
     if let Some(status) = Status::from_header_map(response.headers())
-        && status.code() == Code::OutOfRange
+        && is_oversize(&status)
     {
         *response.headers_mut() = oversize(status).into_http::<()>().into_parts().0.headers;
     }

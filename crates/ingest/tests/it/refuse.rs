@@ -3,9 +3,10 @@
 use signalpost_proto::v1::{PublishRequest, problem};
 use signalpost_testkit::event::track;
 use tonic::Code;
+use tonic::codec::CompressionEncoding;
 use tonic_types::StatusExt as _;
 
-use crate::setup::{Ingest, KEY, event, whole};
+use crate::setup::{Ingest, KEY, event, publish, whole};
 
 const TRACKS: &str = r#"type = "track""#;
 
@@ -85,4 +86,14 @@ async fn a_request_over_the_limit_is_refused_however_large() {
         assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
         assert!(status.message().contains("bytes"), "{}", status.message());
     }
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_measured_unpacked() {
+    let ingest = Ingest::with(vec![]).await;
+    let mut client = ingest.client(KEY).await.send_compressed(CompressionEncoding::Gzip);
+    assert_eq!(publish(&mut client, [good()]).await.unwrap().accepted, 1);
+    let filler = track("A").property("text", "x".repeat(30_000)).json();
+    let status = publish(&mut client, (0..300).map(|_| filler.clone())).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
 }
