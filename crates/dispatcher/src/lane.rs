@@ -63,6 +63,8 @@ pub(crate) struct Lane {
     pub(crate) wake_at: Option<Moment>,
     /// It would load more if there were memory.
     pub(crate) is_starving: bool,
+    /// It would send more if fewer requests of all lanes were unsettled.
+    pub(crate) is_held_up: bool,
 }
 
 impl Lane {
@@ -98,6 +100,7 @@ impl Lane {
             turn: 0,
             wake_at: None,
             is_starving: false,
+            is_held_up: false,
         }
     }
 

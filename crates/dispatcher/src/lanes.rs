@@ -7,6 +7,8 @@
 pub mod action;
 pub(crate) mod context;
 mod partitions;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -37,7 +39,9 @@ pub struct Lanes {
     partitions: Partitions,
     cx: Context,
     timers: BTreeSet<(Moment, i64)>,
+    /// Lanes that would load more, and lanes that would send more, in turn.
     starving: VecDeque<i64>,
+    held_up: VecDeque<i64>,
     /// Which lane made a request or asked for a settlement.
     requests: HashMap<u64, i64>,
     settlements: HashMap<u64, i64>,
@@ -72,6 +76,7 @@ impl Lanes {
             cx: Context::new(limits),
             timers: BTreeSet::new(),
             starving: VecDeque::new(),
+            held_up: VecDeque::new(),
             requests: HashMap::new(),
             settlements: HashMap::new(),
             loads: HashMap::new(),
@@ -111,7 +116,7 @@ impl Lanes {
             // Something may have been queued for it before it was known here.
             self.wake_behind(mapping_id);
         }
-        self.feed_starving();
+        self.feed();
     }
 
     /// The partitions that are ours now: all of them.
@@ -238,7 +243,7 @@ impl Lanes {
         for mapping_id in touched {
             self.advance(mapping_id);
         }
-        self.feed_starving();
+        self.feed();
     }
 
     fn found(&mut self, rows: &[FoundRow]) {
@@ -267,6 +272,7 @@ impl Lanes {
         {
             lane.ended(request, report, random, right, &mut self.cx);
             self.advance(mapping_id);
+            self.feed();
         }
     }
 
@@ -280,7 +286,7 @@ impl Lanes {
                 if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
                     lane.settled(settlement, right, &mut self.cx);
                     self.advance(mapping_id);
-                    self.feed_starving();
+                    self.feed();
                 }
             }
             (Settled::Stale, Some(_)) => {
@@ -302,7 +308,7 @@ impl Lanes {
             self.timers.remove(&(at, mapping_id));
             self.advance(mapping_id);
         }
-        self.feed_starving();
+        self.feed();
     }
 
     /// When to tick next, if nothing else happens.
@@ -406,12 +412,16 @@ impl Lanes {
             self.timers.remove(&(at, mapping_id));
         }
         let was_starving = std::mem::take(&mut lane.is_starving);
+        let was_held_up = std::mem::take(&mut lane.is_held_up);
         lane.advance(right, &mut self.cx);
         if let Some(at) = lane.wake_at {
             self.timers.insert((at, mapping_id));
         }
         if lane.is_starving && !was_starving {
             self.starving.push_back(mapping_id);
+        }
+        if lane.is_held_up && !was_held_up {
+            self.held_up.push_back(mapping_id);
         }
         if lane.is_idle(self.cx.now) {
             self.drop_lane(mapping_id);
@@ -425,17 +435,23 @@ impl Lanes {
         }
     }
 
-    /// Lanes that had no room, in their order, as long as there is some.
-    fn feed_starving(&mut self) {
+    /// Lanes that had to wait for the others, in turn, as long as there is room.
+    fn feed(&mut self) {
+        for _ in 0..self.held_up.len() {
+            let Some(mapping_id) = self.held_up.pop_front_if(|_| self.cx.may_send_more()) else { break };
+            self.go_on(mapping_id, |lane| &mut lane.is_held_up);
+        }
         for _ in 0..self.starving.len() {
-            if !self.cx.has_room_for(1) || !self.cx.may_send_more() {
-                return;
-            }
-            let Some(mapping_id) = self.starving.pop_front() else { return };
-            if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
-                lane.is_starving = false;
-                self.advance(mapping_id);
-            }
+            let Some(mapping_id) = self.starving.pop_front_if(|_| self.cx.has_room_for(1)) else { break };
+            self.go_on(mapping_id, |lane| &mut lane.is_starving);
+        }
+    }
+
+    fn go_on(&mut self, mapping_id: i64, waits: fn(&mut Lane) -> &mut bool) {
+        if let Some(lane) = self.by_mapping.get_mut(&mapping_id)
+            && std::mem::take(waits(lane))
+        {
+            self.advance(mapping_id);
         }
     }
 

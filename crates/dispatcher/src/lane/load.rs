@@ -21,7 +21,9 @@ impl Lane {
             return;
         };
         let (expected_events, expected_bytes) = (entry.events, entry.bytes);
-        let Some(row) = row.map(|row| Box::new(Row::new(row, cx.now))) else {
+        // Found as it was before it failed: the row that stands there now is a retry, and will be found as one.
+        let is_what_was_found = |row: &LoadedRow| kind == Kind::Retry || row.batch_id.is_none();
+        let Some(row) = row.filter(is_what_was_found).map(|row| Box::new(Row::new(row, cx.now))) else {
             rows.remove(position);
             self.release(expected_bytes, cx);
             self.no_longer_ahead(kind, expected_events, expected_bytes);
@@ -103,15 +105,25 @@ impl Lane {
         is_asked
     }
 
+    fn is_head(&self, kind: Kind, position: i64) -> bool {
+        let first = |rows: &Rows| rows.first().map(|(position, _)| position);
+        match kind {
+            Kind::Fresh => first(&self.fresh) == Some(position),
+            Kind::Retry => first(&self.retries) == Some(position),
+        }
+    }
+
     /// Asks for one row, if there is memory for it.
     pub(super) fn load(&mut self, kind: Kind, position: i64, cx: &mut Context) -> bool {
         let one_request = self.settings.batching.map_or(0, |batching| batching.bytes);
         let (held, is_sending) = (self.held_bytes, !self.flights.is_empty());
-        let Some(entry) = self.rows(kind).entry_mut(position) else { return true };
-        if !matches!(entry.state, State::Known) {
+        if !self.rows(kind).entry_mut(position).is_some_and(|entry| matches!(entry.state, State::Known)) {
             return true;
         }
-        let is_first = held == 0 || (!is_sending && held + entry.bytes <= one_request);
+        // The head of an ordered lane holds up everything that is loaded behind it.
+        let is_head = self.settings.ordered && !is_sending && self.is_head(kind, position);
+        let Some(entry) = self.rows(kind).entry_mut(position) else { return true };
+        let is_first = is_head || held == 0 || (!is_sending && held + entry.bytes <= one_request);
         if !is_first && !cx.has_room_for(entry.bytes) {
             self.is_starving = true;
             return false;

@@ -59,7 +59,7 @@ impl Lane {
                 return;
             }
         }
-        self.is_starving = true;
+        self.is_held_up = true;
     }
 
     pub(super) fn send_next(&mut self, right: Right, cx: &mut Context) -> bool {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use signalpost_core::batch;
+use signalpost_core::batch::{self, Stretch};
 use signalpost_core::json;
 use signalpost_core::outcome::Outcome;
 use signalpost_core::retry::Failed;
@@ -226,7 +226,9 @@ impl Lane {
         let policy = self.settings.retry;
         let reason = match ended.attempted.outcome {
             Outcome::Rejected { is_divisible: true } if failed.events > 1 => {
-                for half in halves(&failed) {
+                for mut half in halves(&failed) {
+                    let stretch = Stretch { address: half.position, count: half.events };
+                    half.batch_id = Some(batch::id(self.mapping_id, [stretch]));
                     self.schedule(half, settlement, settling, now);
                 }
                 return;

@@ -31,7 +31,8 @@ async fn a_failed_request_comes_again_with_its_composition_and_id() {
 async fn of_single_events_only_those_that_failed_come_again() {
     let receiver = receiver().await;
     receiver.script(|request| {
-        let fails = numbers(request)[0] % 5 == 0 && request.header("x-signalpost-attempt") == Some("1");
+        let fails =
+            numbers(request)[0].is_multiple_of(5) && request.header("x-signalpost-attempt") == Some("1");
         Answer::status(if fails { 500 } else { 200 })
     });
     let world = Setup::to(&receiver.url("/"), false).start().await;
