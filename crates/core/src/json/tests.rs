@@ -1,5 +1,7 @@
 //! What the parser takes and refuses, what is canonical, and what is written.
 
+mod node;
+
 use proptest::prelude::*;
 
 use super::*;
