@@ -3,20 +3,24 @@
 //! Invariants: the lanes are touched by this task alone; every question to Postgres and every attempt runs in a task
 //! of its own that answers with an [`Input`], whatever happens; nothing here waits for a receiver.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use signalpost_core::outcome::Outcome;
 use signalpost_storage::{Channel, Found, OwnerId, Queue, Row, Snapshot, Storage, StorageError, Wakeups};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::attempt::{Routes, attempt};
 use crate::catalog::Compiled;
 use crate::config::Config;
 use crate::lanes::action::{
-    Action, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled, Settlement,
+    Action, Attempted, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled,
+    Settlement,
 };
 use crate::lanes::{Lanes, Limits};
 use crate::metrics::Metrics;
@@ -377,7 +381,9 @@ impl<T: Transport> Driver<T> {
             (Arc::clone(&self.transport), self.abort.clone(), self.metrics.clone());
         let (mapping, identity) = (request.mapping_id, request.identity);
         self.tasks.spawn(async move {
-            let attempted = abort.run_until_cancelled(attempt(&*transport, &route, request)).await;
+            // A panic is that attempt's failure: its events must not be under way for ever.
+            let attempt = AssertUnwindSafe(attempt(&*transport, &route, request)).catch_unwind();
+            let attempted = abort.run_until_cancelled(attempt).await.map(|ended| ended.unwrap_or_else(|_| panicked()));
             let report = attempted.map_or(Report::Cancelled, |attempted| {
                 metrics.attempted(attempted.outcome, events, attempted.latency);
                 debug!(
@@ -446,6 +452,18 @@ impl<T: Transport> Driver<T> {
         self.metrics.loaded_bytes.set(i64::try_from(self.lanes.loaded_bytes()).unwrap_or(i64::MAX));
         self.metrics.unsettled.set(i64::try_from(self.lanes.unsettled()).unwrap_or(i64::MAX));
         self.metrics.show_lanes(self.lanes.views());
+    }
+}
+
+fn panicked() -> Attempted {
+    error!("an attempt panicked, it is tried again later");
+    Attempted {
+        outcome: Outcome::Retryable { after: None, is_overload: false },
+        status: None,
+        error: Some(String::from("the dispatcher failed while sending; its log says why")),
+        response: None,
+        body_bytes: 0,
+        latency: Duration::ZERO,
     }
 }
 

@@ -27,7 +27,9 @@ use crate::lane::{Lane, breaker};
 const LOAD_BYTES_MAX: usize = 8_000_000;
 const LOAD_ROWS_MAX: usize = 2000;
 /// Due retries are looked for this often even when none is expected: an operator may have made some due.
-const FIND_DUE_EVERY: Duration = Duration::from_secs(5);
+const FIND_DUE_EVERY: Duration = Duration::from_secs(10);
+/// Not more often than this, so that many retries cost few looks.
+const FIND_DUE_GAP: Duration = Duration::from_millis(25);
 /// After a look that brought nothing new although there is more.
 const FIND_DUE_AGAIN: Duration = Duration::from_millis(250);
 
@@ -47,6 +49,7 @@ pub struct Lanes {
     settlements: HashMap<u64, i64>,
     loads: HashMap<u64, Vec<LoadKey>>,
     is_finding_due: bool,
+    find_due_not_before: Moment,
     is_stopping: bool,
     generations: u64,
 }
@@ -81,6 +84,7 @@ impl Lanes {
             settlements: HashMap::new(),
             loads: HashMap::new(),
             is_finding_due: false,
+            find_due_not_before: Moment::ZERO,
             is_stopping: false,
             generations: 0,
         }
@@ -192,6 +196,7 @@ impl Lanes {
     pub fn found_due(&mut self, now: Moment, rows: &[FoundRow], is_full: bool, next_in: Option<Duration>) {
         self.cx.now = now;
         self.is_finding_due = false;
+        self.find_due_not_before = now + FIND_DUE_GAP;
         let known = |lanes: &HashMap<i64, Lane>| lanes.values().map(Lane::known_rows).sum::<usize>();
         let before = if is_full { known(&self.by_mapping) } else { 0 };
         self.cx.find_due_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
@@ -314,7 +319,7 @@ impl Lanes {
     /// When to tick next, if nothing else happens.
     pub fn next_tick(&self) -> Option<Moment> {
         let lane = self.timers.first().map(|(at, _)| *at);
-        let due = (self.partitions.may_send() && !self.is_finding_due).then_some(self.cx.find_due_at);
+        let due = (self.partitions.may_send() && !self.is_finding_due).then_some(self.find_due_at());
         lane.into_iter().chain(due).min()
     }
 
@@ -350,8 +355,12 @@ impl Lanes {
         Some(Action::Load(load))
     }
 
+    fn find_due_at(&self) -> Moment {
+        self.cx.find_due_at.max(self.find_due_not_before)
+    }
+
     fn next_find_due(&mut self) -> Option<Action> {
-        if self.is_finding_due || self.cx.find_due_at > self.cx.now || !self.partitions.may_send() {
+        if self.is_finding_due || self.find_due_at() > self.cx.now || !self.partitions.may_send() {
             return None;
         }
         self.is_finding_due = true;

@@ -121,7 +121,17 @@ pub async fn run_with(
         over: over.clone(),
         started,
     });
-    driver.run(told, stop).await;
+    let either = CancellationToken::new();
+    let (told_to_stop, ended) = (either.clone(), over.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = abort.cancelled() => {}
+            () = ended.cancelled() => {}
+        }
+        told_to_stop.cancel();
+    });
+    driver.run(told, either).await;
 
     attempts_over.cancel();
     over.cancel();

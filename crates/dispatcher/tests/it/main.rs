@@ -8,3 +8,4 @@ mod outage;
 mod ownership;
 mod retry;
 mod support;
+mod transport;
