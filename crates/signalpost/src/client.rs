@@ -89,8 +89,8 @@ impl<T> Sender<T> {
         let mut last_news = Instant::now();
         let mut pause = RETRY_FIRST;
         let mut is_exhausted = false;
+        let mut last_said = String::new();
         loop {
-            let before = self.waiting.len();
             let mut count = 0;
             let mut told = |message, receipt| {
                 count += 1;
@@ -99,6 +99,7 @@ impl<T> Sender<T> {
             let ended = self.one_stream(&mut next, &mut is_exhausted, &mut told).await?;
             if count > 0 {
                 (last_news, pause) = (Instant::now(), RETRY_FIRST);
+                last_said.clear();
             }
             let Ended::Broken(status) = ended else { return Ok(()) };
             if !may_pass(status.code()) {
@@ -108,8 +109,10 @@ impl<T> Sender<T> {
                 let gave_up = format!("nothing was acknowledged for {:?}", self.patience);
                 return Err(Failure::unavailable(explain(&status).context(gave_up)));
             }
-            if before == 0 || count > 0 || pause == RETRY_FIRST {
-                said(&format!("{}; trying again", explain(&status)));
+            let text = explain(&status).to_string();
+            if text != last_said {
+                said(&format!("{text}; trying again"));
+                last_said = text;
             }
             sleep(pause).await;
             pause = (pause * 2).min(RETRY_MOST);
@@ -210,6 +213,7 @@ fn explain(status: &Status) -> anyhow::Error {
         }
         Code::InvalidArgument => Failure::input(anyhow::anyhow!("ingest refused: {}", status.message())),
         Code::Unimplemented => Failure::usage(anyhow::anyhow!("there is no Signalpost at this address")),
+        Code::Unavailable => anyhow::anyhow!("{}", status.message()),
         code => anyhow::anyhow!("{code}: {}", status.message()),
     }
 }

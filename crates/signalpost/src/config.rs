@@ -214,4 +214,6 @@ fn file(args: &SettingsArgs) -> anyhow::Result<Option<&Path>> {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

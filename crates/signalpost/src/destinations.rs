@@ -38,8 +38,8 @@ struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let them = if self.errors == 1 { "it" } else { "them" };
-        write!(out, "the file cannot be applied; mend {them} first:\n\n{}", self.shown)
+        let mistakes = if self.errors == 1 { "mistake" } else { "mistakes" };
+        write!(out, "{} {mistakes} in the file\n\n{}", self.errors, self.shown)
     }
 }
 

@@ -195,3 +195,6 @@ pub(crate) async fn until_ready(storage: &Storage, stop: &CancellationToken) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod reference;

@@ -5,17 +5,25 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Log, LogFormat};
 
 /// Starts logging for the rest of the process. Refuses a filter that cannot be read.
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(&log.level).map_err(|error| {
+    let refuse = || {
         anyhow::anyhow!(
-            "log.level: `{}` is no level (error, warn, info, debug, trace) and no filter: {error}",
+            "log.level = {:?}: it must be error, warn, info, debug, trace, off, or a filter such as \
+             info,signalpost_dispatcher=debug",
             log.level
         )
-    })?;
+    };
+    // A bare word that is no level would be taken for the name of a module, and silence everything.
+    let is_level = |word: &str| word.contains('=') || word.trim().parse::<LevelFilter>().is_ok();
+    if !log.level.split(',').all(is_level) {
+        return Err(refuse());
+    }
+    let filter = EnvFilter::builder().parse(&log.level).map_err(|_| refuse())?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let started = match log.format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).with_target(false).try_init(),

@@ -1,0 +1,13 @@
+//! The program as users run it: processes that are started, loaded, signalled and killed; a real Postgres, a real receiver.
+
+#[path = "e2e/support.rs"]
+mod support;
+
+#[path = "e2e/crash.rs"]
+mod crash;
+#[path = "e2e/deliver.rs"]
+mod deliver;
+#[path = "e2e/dev.rs"]
+mod dev;
+#[path = "e2e/verify.rs"]
+mod verify;
