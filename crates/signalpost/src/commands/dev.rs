@@ -36,10 +36,14 @@ use example::Arrivals;
 use folder::Folder;
 use hints::Hints;
 
+/// A run that was killed should not make the next one wait.
+const LEASE: Duration = Duration::from_secs(2);
+
 /// Where the example's mappings send to.
 const RECEIVER: &str = "127.0.0.1:4652";
 
 pub(crate) async fn run(mut settings: Settings, args: &Dev) -> anyhow::Result<()> {
+    settings.dispatcher.lease = LEASE;
     let folder = Folder::open(&args.folder)?;
     say("folder", folder.path().display());
     let database = database::start(&mut settings, &folder).await?;
