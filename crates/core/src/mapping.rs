@@ -161,3 +161,6 @@ fn is_deeper(value: &serde_json::Value, levels: usize) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! disabled), and everything that can grow is metered, so that a template which doubles its own text ends with an
 //! error for that event; there is no clock and no chance in it (`now` is the event's `receivedAt`).
 //!
-//! Written for this project and not taken from a library: see `docs/decisions/liquid.md`.
+//! Written for this project and not taken from a library: see `docs/decisions/0005-liquid-of-our-own.md`.
 
 mod cursor;
 mod date;
@@ -16,7 +16,6 @@ mod render;
 mod scan;
 mod strftime;
 
-use super::meter::Meter;
 use super::resolve::Scope;
 use super::value::units;
 use super::{Excess, ResolveError};
@@ -58,10 +57,4 @@ impl Liquid {
     pub(super) fn render<'e>(&'e self, scope: &Scope<'e, '_>) -> Result<String, ResolveError> {
         render::render(&self.templates, scope).map_err(|failure| ResolveError::new(failure.to_string()))
     }
-}
-
-/// Charges for `count` items of about this many bytes each, before they are made.
-fn spend_items(meter: &Meter, count: usize) -> Result<(), Excess> {
-    const ITEM_BYTES: usize = 32;
-    meter.spend(count.saturating_mul(ITEM_BYTES))
 }

@@ -28,6 +28,12 @@ impl Meter {
         Meter { left: Cell::new(usize::MAX) }
     }
 
+    /// Charges for `count` values that are walked or built, about what they take in memory.
+    pub(crate) fn spend_values(&self, count: usize) -> Result<(), Excess> {
+        const VALUE_BYTES: usize = 64;
+        self.spend(count.saturating_mul(VALUE_BYTES))
+    }
+
     pub(crate) fn spend(&self, units: usize) -> Result<(), Excess> {
         let left = self.left.get().checked_sub(units).ok_or(Excess)?;
         self.left.set(left);

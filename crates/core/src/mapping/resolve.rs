@@ -68,7 +68,7 @@ impl Rule {
     }
 
     fn resolve_here<'e>(&'e self, scope: &Scope<'e, '_>) -> Resolved<'e> {
-        scope.meter.spend(1)?;
+        scope.meter.spend_values(1)?;
         match self {
             Rule::Static(document) => Ok(Value::Node(document.root())),
             Rule::Object(members) => object(members, scope),
@@ -190,7 +190,8 @@ fn encode<'e>(rule: &'e Rule, scope: &Scope<'e, '_>) -> Resolved<'e> {
 
 fn decode<'e>(value: Value<'e>, scope: &Scope<'e, '_>) -> Resolved<'e> {
     let Some(text) = value.as_str() else { return Ok(value) };
-    scope.meter.spend(text.len())?;
+    // A value takes many times its text: `[[],[]]`.
+    scope.meter.spend(text.len().saturating_mul(16))?;
     match Document::parse(text.to_string(), &Limits::new(usize::MAX)) {
         Ok(document) => Ok(Value::owned(document.root())),
         Err(_) => Ok(value),
@@ -207,6 +208,7 @@ fn pluck<'e>(array_path: &'e ArrayPath, scope: &Scope<'e, '_>) -> Resolved<'e> {
     } else {
         return Ok(root);
     };
+    scope.meter.spend_values(items.len())?;
     let shaped: Result<_, _> = items.into_iter().map(|item| shape.resolve(&scope.over(item))).collect();
     Ok(Value::array(shaped?))
 }
@@ -221,8 +223,10 @@ fn flat<'e>(flatten: &'e Flatten, scope: &Scope<'e, '_>) -> Resolved<'e> {
 }
 
 fn transformed<'e>(transform: &'e Transform, scope: &Scope<'e, '_>) -> Resolved<'e> {
-    must_be_object(&scope.event)?;
-    let applied = transform.apply.resolve(scope)?.cleaned(scope.meter)?;
+    // Compat: what is absent is an empty event to a mapping that is applied to it.
+    let event = if scope.event.is_absent() { Value::object(Object::new()) } else { scope.event.clone() };
+    must_be_object(&event)?;
+    let applied = transform.apply.resolve(&scope.over(event))?.cleaned(scope.meter)?;
     transform.mapping.resolve(&scope.over(applied))
 }
 

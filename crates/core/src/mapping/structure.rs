@@ -7,7 +7,7 @@ use super::value::{Object, Value};
 
 /// `null` becomes absent, also as a member, at every depth but inside arrays.
 pub(super) fn exclude_null<'e>(value: Value<'e>, meter: &Meter) -> Result<Value<'e>, Excess> {
-    meter.spend(1)?;
+    meter.spend_values(2)?;
     if value.is_null() {
         return Ok(Value::Absent);
     }
@@ -37,7 +37,7 @@ pub(super) fn merge<'e>(objects: &[Value<'e>], is_left: bool, meter: &Meter) -> 
     let mut merged = Object::new();
     let mut add = |object: &Value<'e>| {
         let members = object.members();
-        meter.spend(members.len() + 1)?;
+        meter.spend_values(2 * members.len() + 1)?;
         merged.extend(members);
         Ok(())
     };
@@ -70,7 +70,8 @@ struct Flattening<'s, 'e> {
 
 impl<'e> Flattening<'_, 'e> {
     fn put(&mut self, value: &Value<'e>, prefix: Cow<'e, str>) -> Result<(), Excess> {
-        self.meter.spend(prefix.len() + 1)?;
+        self.meter.spend(prefix.len())?;
+        self.meter.spend_values(2)?;
         if !value.is_object() && (self.keeps_arrays || !value.is_array()) {
             self.flat.insert(prefix, value.clone());
             return Ok(());

@@ -191,22 +191,40 @@ impl<'e> Value<'e> {
         }
     }
 
-    /// Without the absent members of objects, at every depth.
+    /// Without the absent members of objects, at every depth. What has none stays shared.
     pub(crate) fn cleaned(self, meter: &Meter) -> Result<Value<'e>, Excess> {
-        meter.spend(1)?;
+        Ok(self.cleaned_anew(meter)?.unwrap_or(self))
+    }
+
+    /// The value cleaned, unless it is clean as it is.
+    fn cleaned_anew(&self, meter: &Meter) -> Result<Option<Value<'e>>, Excess> {
         match self {
             Value::Object(members) => {
-                let mut kept = Object::with_capacity(members.len());
-                for (key, value) in members.iter().filter(|(_, value)| !value.is_absent()) {
-                    kept.insert(key.clone(), value.clone().cleaned(meter)?);
+                meter.spend_values(members.len() + 1)?;
+                let mut kept: Option<Object<'e>> = None;
+                for (index, (key, value)) in members.iter().enumerate() {
+                    let cleaned = value.cleaned_anew(meter)?;
+                    if kept.is_none() && (value.is_absent() || cleaned.is_some()) {
+                        let before = members.iter().take(index);
+                        kept = Some(before.map(|(key, value)| (key.clone(), value.clone())).collect());
+                    }
+                    if let Some(kept) = kept.as_mut().filter(|_| !value.is_absent()) {
+                        kept.insert(key.clone(), cleaned.unwrap_or_else(|| value.clone()));
+                    }
                 }
-                Ok(Value::object(kept))
+                Ok(kept.map(Value::object))
             }
             Value::Array(items) => {
-                let items: Result<_, _> = items.iter().map(|item| item.clone().cleaned(meter)).collect();
-                Ok(Value::array(items?))
+                meter.spend_values(items.len() + 1)?;
+                let mut kept: Option<Vec<Value<'e>>> = None;
+                for (index, item) in items.iter().enumerate() {
+                    if let Some(cleaned) = item.cleaned_anew(meter)? {
+                        kept.get_or_insert_with(|| items.to_vec())[index] = cleaned;
+                    }
+                }
+                Ok(kept.map(Value::array))
             }
-            other => Ok(other),
+            _ => Ok(None),
         }
     }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::Failure;
+use super::operand::to_number;
 use crate::mapping::value::Value;
 
 /// A moment as it is shown: shifted by its offset.
@@ -19,29 +20,27 @@ pub(super) struct Moment {
 const MILLISECONDS_MAX: f64 = 8.64e15;
 
 impl Moment {
-    pub(super) fn new(milliseconds: f64, behind: Option<i64>) -> Option<Moment> {
-        let minutes = behind.unwrap_or(0);
-        if milliseconds.is_nan() || milliseconds.abs() > MILLISECONDS_MAX {
+    /// Nothing when it lies beyond what ECMAScript can say, or has an offset that is none.
+    pub(super) fn new(milliseconds: f64, behind: Option<f64>) -> Option<Moment> {
+        let minutes = behind.unwrap_or(0.0);
+        if milliseconds.is_nan() || milliseconds.abs() > MILLISECONDS_MAX || minutes.is_nan() {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
-        let utc = DateTime::from_timestamp_millis(milliseconds as i64)?;
+        #[expect(clippy::cast_possible_truncation, reason = "the first is checked, the second saturates")]
+        let (milliseconds, minutes) = (milliseconds as i64, minutes as i64);
+        let utc = DateTime::from_timestamp_millis(milliseconds)?;
         let shown = utc.naive_utc().checked_sub_signed(TimeDelta::try_minutes(minutes)?)?;
         Some(Moment { shown, behind: minutes, has_offset: behind.is_some() })
     }
 }
 
 /// An offset in minutes behind UTC. Names of zones would need their history; only those of UTC are known.
-pub(super) fn offset(value: &Value<'_>) -> Result<i64, Failure> {
-    if let Some(text) = value.as_str() {
-        return match &*text {
-            "UTC" | "GMT" | "Etc/UTC" | "Etc/GMT" => Ok(0),
-            _ => Err(Failure::Argument("date knows no time zones by name but UTC: give minutes")),
-        };
+pub(super) fn offset(value: &Value<'_>) -> Result<f64, Failure> {
+    match value.as_str().as_deref() {
+        Some("UTC" | "GMT" | "Etc/UTC" | "Etc/GMT") => Ok(0.0),
+        Some(_) => Err(Failure::Argument("date knows no time zones by name but UTC: give minutes")),
+        None => Ok(to_number(value)),
     }
-    let minutes = value.as_f64().unwrap_or_default();
-    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-    Ok(minutes as i64)
 }
 
 /// The milliseconds since 1970 that a text names.

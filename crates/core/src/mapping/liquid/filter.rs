@@ -7,7 +7,7 @@ mod text;
 mod time;
 
 use super::operand::{Operand, to_number, write_text};
-use super::{Excess, Failure, spend_items};
+use super::{Excess, Failure};
 use crate::mapping::meter::Meter;
 use crate::mapping::resolve::Scope;
 use crate::mapping::value::Value;
@@ -112,7 +112,7 @@ impl<'e> Call<'_, 'e> {
             return Ok(Vec::new());
         }
         let items = if value.is_array() { value.items() } else { vec![value] };
-        spend_items(self.meter(), items.len())?;
+        self.meter().spend_values(items.len())?;
         Ok(items)
     }
 }

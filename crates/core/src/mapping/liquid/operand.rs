@@ -59,6 +59,11 @@ impl<'e> Operand<'e> {
         !is_nil(&value) && value.as_bool() != Some(false)
     }
 
+    /// Truthy as ECMAScript sees it: to it a word is an object.
+    pub(super) fn is_script_truthy(&self) -> bool {
+        self.is_word() || is_script_truthy(&self.plain())
+    }
+
     fn is_word(&self) -> bool {
         !matches!(self, Operand::Value(_))
     }
@@ -77,8 +82,8 @@ impl<'e> Operand<'e> {
         match self {
             Operand::Nil => is_nil(&value),
             Operand::Blank if value.as_bool() == Some(false) || is_nil(&value) => true,
-            Operand::Blank if value.as_str().is_some_and(|text| text.chars().all(is_blank)) => true,
             _ if matches!(other, Operand::Empty | Operand::Blank) => false,
+            Operand::Blank if value.as_str().is_some_and(|text| text.chars().all(is_blank)) => true,
             _ => match value.as_str() {
                 Some(text) => text.is_empty(),
                 None => (value.is_array() || value.is_object()) && value.members().is_empty(),

@@ -7,7 +7,6 @@ use super::expression::{Argument, Filtered, Literal, Operator, Step, Term};
 use super::filter::Call;
 use super::operand::{Operand, is_script_truthy, script_text, to_number, write_text};
 use super::parse::Template;
-use super::spend_items;
 use crate::mapping::path;
 use crate::mapping::resolve::Scope;
 use crate::mapping::value::{Value, count, push_number, units};
@@ -224,7 +223,7 @@ impl<'e, 't> Render<'e, '_, 't> {
             reason = "saturates, and is charged for"
         )]
         let length = length.ceil() as usize;
-        spend_items(self.scope.meter, length)?;
+        self.scope.meter.spend_values(length)?;
         let mut items = Vec::with_capacity(length);
         let mut next = low;
         while next < high + 1.0 && items.len() < length {

@@ -187,9 +187,9 @@ fn local_date(at: &NaiveDateTime) -> String {
     format!("{}/{}/{}", at.month(), at.day(), at.year())
 }
 
-/// As Node 20 prints a time in English, with the narrow blank of its locale data.
+/// As Node prints a time in English.
 fn local_time(at: &NaiveDateTime, hour: u32, half: &str) -> String {
-    format!("{hour}:{:02}:{:02}\u{202f}{half}", at.minute(), at.second())
+    format!("{hour}:{:02}:{:02} {half}", at.minute(), at.second())
 }
 
 fn offset(moment: &Moment, has_colon: bool) -> String {

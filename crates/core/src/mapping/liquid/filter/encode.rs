@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use ring::{digest, hmac};
 
 use super::super::Failure;
-use super::super::operand::{Operand, is_script_truthy};
+use super::super::operand::Operand;
 use super::{Apply, Call, Filtered};
 use crate::mapping::is_blank;
 use crate::mapping::meter::{Excess, Meter};
@@ -161,7 +161,7 @@ fn slugify<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
     if let Some(is_kept) = is_kept {
         text = dashed(&text, is_kept);
     }
-    let keeps_case = call.argument(1).is_some_and(|cased| is_script_truthy(&cased.plain()));
+    let keeps_case = call.argument(1).is_some_and(Operand::is_script_truthy);
     Ok(Operand::text(if keeps_case { text } else { text.to_lowercase() }))
 }
 

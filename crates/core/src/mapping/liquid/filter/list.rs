@@ -3,7 +3,6 @@
 use super::super::expression;
 use super::super::operand::{Operand, is_nil, script_text, slice_units, to_number};
 use super::super::render::{element, own, property};
-use super::super::spend_items;
 use super::{Apply, Call, Filtered};
 use crate::json::number_text;
 use crate::mapping::value::{Value, count, units};
@@ -86,7 +85,7 @@ fn slice<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
     };
     Ok(match items {
         Some(items) => {
-            spend_items(call.meter(), end.saturating_sub(start))?;
+            call.meter().spend_values(end.saturating_sub(start))?;
             Operand::list(items.into_iter().take(end).skip(start).collect())
         }
         None => Operand::text(slice_units(&text, start, end)),
@@ -116,6 +115,8 @@ fn bounds(call: &Call<'_, '_>, length: usize) -> Result<Option<(usize, usize)>, 
     } else {
         start + taken
     };
+    // An end below nothing counts from the last.
+    let end = if end < 0.0 { end + total } else { end };
     Ok(Some((position(start, length), position(end, length))))
 }
 
@@ -152,7 +153,7 @@ fn sample<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
     } else {
         call.text()?.chars().map(|character| Value::text(character.to_string())).collect()
     };
-    spend_items(call.meter(), items.len())?;
+    call.meter().spend_values(items.len())?;
     let seed = call
         .scope
         .root

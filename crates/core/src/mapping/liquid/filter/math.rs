@@ -1,6 +1,6 @@
 //! Arithmetic, in doubles. What is no number counts 0.
 
-use super::super::operand::{Operand, is_nil, is_script_truthy, to_number};
+use super::super::operand::{Operand, is_nil, to_number};
 use super::super::render::own;
 use super::{Apply, Call, Filtered};
 use crate::mapping::value::Value;
@@ -55,7 +55,7 @@ fn round<'e>(call: &Call<'_, 'e>) -> Operand<'e> {
 }
 
 fn sum<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
-    let property = call.argument(0).filter(|property| is_script_truthy(&property.plain()));
+    let property = call.argument(0).filter(|property| property.is_script_truthy());
     let property = property.map(|property| call.text_of(property)).transpose()?;
     let mut sum = 0.0;
     for item in call.list()? {

@@ -2,7 +2,6 @@
 
 use super::super::Failure;
 use super::super::operand::{Operand, each_unit, is_script_truthy, slice_units, to_number};
-use super::super::spend_items;
 use super::{Apply, Call, Filtered};
 use crate::mapping::is_blank;
 use crate::mapping::value::{Value, count, units};
@@ -55,15 +54,11 @@ fn capitalized(text: &str) -> String {
 }
 
 fn stripped<'e>(call: &Call<'_, 'e>, at_start: bool, at_end: bool) -> Filtered<'e> {
-    let mut characters = String::new();
-    if let Some(argument) = call.argument(0)
-        && is_script_truthy(&argument.plain())
-    {
-        characters = call.text_of(argument)?;
-    }
-    let has_argument = !characters.is_empty();
-    let is_stripped = |character: char| {
-        if has_argument { characters.contains(character) } else { is_blank(character) }
+    let given = call.argument(0).filter(|characters| characters.is_script_truthy());
+    let characters = given.map(|characters| call.text_of(characters)).transpose()?;
+    let is_stripped = |character: char| match &characters {
+        Some(characters) => characters.contains(character),
+        None => is_blank(character),
     };
     let text = call.text()?;
     let mut rest = text.as_str();
@@ -118,10 +113,10 @@ fn removed<'e>(call: &Call<'_, 'e>, apply: fn(&str, &str) -> String) -> Filtered
 fn split<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
     let (text, separator) = (call.text()?, call.text_at(0)?);
     let mut parts = if separator.is_empty() {
-        spend_items(call.meter(), text.len())?;
+        call.meter().spend_values(text.len())?;
         each_unit(&text)
     } else {
-        spend_items(call.meter(), text.matches(separator.as_str()).count() + 1)?;
+        call.meter().spend_values(text.matches(separator.as_str()).count() + 1)?;
         text.split(separator.as_str()).map(str::to_owned).collect()
     };
     while parts.pop_if(|part| part.is_empty()).is_some() {}
@@ -151,7 +146,7 @@ fn truncate_words<'e>(call: &Call<'_, 'e>) -> Filtered<'e> {
         wanted = 1.0;
     }
     let words = words(&text);
-    spend_items(call.meter(), words.len())?;
+    call.meter().spend_values(words.len())?;
     let mut kept = words[..position(wanted).min(words.len())].join(" ");
     if to_number(&count(words.len())) >= wanted {
         kept.push_str(&ellipsis);

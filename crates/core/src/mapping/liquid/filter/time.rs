@@ -22,8 +22,10 @@ pub(super) const FILTERS: &[(&str, Apply)] = &[
 
 /// A value that is no date is passed on.
 fn print<'e>(call: &Call<'_, 'e>, format: &str, offset: Option<&Operand<'e>>) -> Filtered<'e> {
-    let offset = offset.map_or(Ok(None), |offset| date::offset(&offset.plain()).map(Some))?;
-    match moment(call, offset)? {
+    let Some(utc) = milliseconds(call)? else { return Ok(call.value.clone()) };
+    let offset = offset.map(Operand::plain).filter(|offset| !offset.is_null());
+    let offset = offset.map_or(Ok(None), |offset| date::offset(&offset).map(Some))?;
+    match Moment::new(utc, offset) {
         Some(moment) => Ok(Operand::text(strftime::print(&moment, format, call.meter())?)),
         None => Ok(call.value.clone()),
     }
@@ -39,23 +41,28 @@ fn plain<'e>(call: &Call<'_, 'e>, month: &str) -> Filtered<'e> {
     print(call, &format, None)
 }
 
-/// The moment that the input names. There is no clock here: now is when the event was received.
-fn moment(call: &Call<'_, '_>, offset: Option<i64>) -> Result<Option<Moment>, super::Failure> {
-    let value = call.value.plain();
-    let is_now = value.as_str().is_some_and(|text| text == "now" || text == "today");
-    let value =
-        if is_now { call.scope.root.get("receivedAt").map_or(Value::Absent, Value::Node) } else { value };
+/// The moment that the input names. There is no clock here: now is when the event was received (or happened, where it
+/// is mapped as it is; an event that does not say is from 1970).
+fn milliseconds(call: &Call<'_, '_>) -> Result<Option<f64>, super::Excess> {
+    let mut value = call.value.plain();
+    if value.as_str().is_some_and(|text| text == "now" || text == "today") {
+        let names = ["receivedAt", "timestamp"];
+        let received = names.iter().find_map(|name| call.scope.root.get(name));
+        value = received.map_or(Value::Number(0.0), Value::Node);
+    }
     let milliseconds = match value.type_name() {
-        "undefined" | "null" => f64::NAN,
-        "number" => to_number(&value) * 1000.0,
-        "boolean" => to_number(&value),
+        "undefined" | "null" => None,
+        "number" => Some(to_number(&value) * 1000.0),
+        "boolean" => Some(to_number(&value)),
         _ => {
             let text = script_text(&value, call.meter())?;
-            let is_seconds = value.as_str().is_some()
-                && !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_digit());
-            if is_seconds { to_number(&value) * 1000.0 } else { date::parse(&text).unwrap_or(f64::NAN) }
+            let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            if is_digits && value.as_str().is_some() {
+                Some(to_number(&value) * 1000.0)
+            } else {
+                date::parse(&text)
+            }
         }
     };
-    Ok(Moment::new(milliseconds, offset))
+    Ok(milliseconds.filter(|milliseconds| Moment::new(*milliseconds, None).is_some()))
 }
