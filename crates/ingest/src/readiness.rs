@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalpost_storage::{Channel, SealingKeys, Storage, StorageError};
+use signalpost_storage::{Channel, Storage, StorageError};
 use tokio::sync::{Notify, watch};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,6 @@ impl Readiness {
 /// Keeps the readiness true to what Postgres says.
 pub(crate) struct Keeper {
     pub(crate) storage: Storage,
-    pub(crate) keys: SealingKeys,
     pub(crate) poll: Duration,
     pub(crate) state: watch::Sender<Readiness>,
     /// Rung by whoever met trouble with Postgres.
@@ -92,7 +91,7 @@ impl Keeper {
         } else if store.version().await? == known.version {
             return Ok((!is_ready).then_some(known));
         }
-        let loaded = store.load(&self.keys).await?;
+        let loaded = store.load_without_secrets().await?;
         Ok(Some(Arc::new(Compiled::new(loaded, &known))))
     }
 

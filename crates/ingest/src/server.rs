@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use signalpost_core::json::Limits;
 use signalpost_proto::v1::ingest_service_server::IngestServiceServer;
-use signalpost_storage::{Queue, SealingKeys, Storage};
+use signalpost_storage::{Queue, Storage};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -68,7 +68,6 @@ pub async fn run(
     config: Config,
     listener: TcpListener,
     storage: Storage,
-    keys: SealingKeys,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
@@ -91,7 +90,6 @@ pub async fn run(
     let queue = storage.queue();
     let mut keeper = Keeper {
         storage,
-        keys,
         poll: config.catalog_poll,
         state,
         troubled,

@@ -94,10 +94,9 @@ pub(crate) async fn run(
     if until_ready(&storage, &lifecycle.stop).await? {
         let Settings { ingest, dispatcher, .. } = settings.clone();
         if let Some(listener) = listeners.grpc {
-            let (storage, keys) = (storage.clone(), sealing_keys(&settings)?);
-            let stop = lifecycle.stop.clone();
+            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
             parts.spawn(async move {
-                let run = signalpost_ingest::run(ingest, listener, storage, keys, ingest_metrics, stop);
+                let run = signalpost_ingest::run(ingest, listener, storage, ingest_metrics, stop);
                 run.await.context("ingest ended")
             });
         }

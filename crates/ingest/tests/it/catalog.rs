@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use signalpost_core::secret::Secret;
 use signalpost_ingest::Config;
+use signalpost_storage::SealingKeys;
 use signalpost_testkit::event::track;
 use signalpost_testkit::eventually;
 
@@ -37,4 +39,21 @@ async fn a_mapping_that_does_not_compile_records_what_it_might_have_wanted() {
     .await;
     assert_eq!((receipt.queued, receipt.problems[0].mapping.as_str()), (1, "warehouse/broken"));
     assert!(receipt.problems[0].reason.contains("does not compile"), "{}", receipt.problems[0].reason);
+}
+
+#[tokio::test]
+async fn a_shared_secret_needs_no_key_here_neither_at_the_start_nor_at_a_change() {
+    let ingest = Ingest::at(&signalpost_testkit::postgres().await.url, Config::default()).await;
+    let keys = SealingKeys::parse(&SealingKeys::generate("k1")).unwrap();
+    for event in ["A", "B"] {
+        let mut wanted = shop(vec![whole("whole", &format!("event = \"{event}\""))]);
+        wanted.sources[0].destinations[0].shared_secret = Some(Secret::new(event));
+        ingest.storage.catalog().apply(&wanted, &keys, false, false).await.unwrap();
+        ingest.ready().await;
+        eventually("the mapping is in use", async || {
+            let receipt = ingest.publish([track(event).json()]).await.unwrap();
+            (receipt.queued == 1).then_some(())
+        })
+        .await;
+    }
 }

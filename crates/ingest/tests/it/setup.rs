@@ -75,14 +75,7 @@ impl Ingest {
         let stop = CancellationToken::new();
         let metrics = Metrics::register(&mut Registry::default());
         let mut running = JoinSet::new();
-        running.spawn(signalpost_ingest::run(
-            config,
-            listener,
-            storage.clone(),
-            SealingKeys::none(),
-            metrics,
-            stop.clone(),
-        ));
+        running.spawn(signalpost_ingest::run(config, listener, storage.clone(), metrics, stop.clone()));
         Ingest { address, storage, stop, running }
     }
 

@@ -13,7 +13,9 @@ use crate::process::{self, Listeners, Role};
 
 pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     settings.database_url()?;
-    process::sealing_keys(&settings)?;
+    if role != Role::Ingest {
+        process::sealing_keys(&settings)?;
+    }
     let grpc = match role {
         Role::Dispatcher => None,
         _ => Some(bind(settings.grpc.listen, "grpc.listen").await?),

@@ -3,14 +3,30 @@
 use serde::de::DeserializeOwned;
 use sqlx::types::Json;
 
+use signalpost_core::secret::Secret;
+
 use super::{
-    Catalog, CatalogStore, Destination, MappingRow, SealingKeys, Source, WriteKeyHash, sealing::Sealed,
+    Catalog, CatalogStore, Destination, MappingRow, SealingKeyError, SealingKeys, Source, WriteKeyHash,
+    sealing::Sealed,
 };
 use crate::StorageError;
 
 impl CatalogStore {
     /// Everything that is configured. Fails when a shared secret cannot be opened: requests would go out unsigned.
     pub async fn load(&self, keys: &SealingKeys) -> Result<Catalog, StorageError> {
+        self.load_opening(|sealed, destination| keys.open(sealed, destination).map(Some)).await
+    }
+
+    /// Everything that is configured but shared secrets, which stay sealed: here no destination has one. For who signs
+    /// nothing, and so needs no sealing key.
+    pub async fn load_without_secrets(&self) -> Result<Catalog, StorageError> {
+        self.load_opening(|_sealed, _destination| Ok(None)).await
+    }
+
+    async fn load_opening(
+        &self,
+        open: impl Fn(&Sealed, &str) -> Result<Option<Secret>, SealingKeyError>,
+    ) -> Result<Catalog, StorageError> {
         let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let version = sqlx::query_scalar!("SELECT version FROM signalpost.catalog_version")
             .fetch_one(&mut *snapshot)
@@ -49,8 +65,7 @@ impl CatalogStore {
             let sealed =
                 row.shared_secret.zip(row.shared_secret_key).map(|(bytes, key_id)| Sealed { key_id, bytes });
             let shared_secret = sealed
-                .map(|sealed| keys.open(&sealed, &name))
-                .transpose()
+                .map_or(Ok(None), |sealed| open(&sealed, &name))
                 .map_err(|source| StorageError::Sealed { destination: name.clone(), source })?;
             Ok(Destination {
                 id: row.id,

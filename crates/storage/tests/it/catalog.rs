@@ -136,6 +136,15 @@ async fn a_secret_that_cannot_be_opened_names_its_destination_and_key() {
 }
 
 #[tokio::test]
+async fn without_secrets_everything_else_is_loaded_whatever_sealed_them() {
+    let storage = storage().await;
+    apply(&storage, &wanted(&["orders"])).await.unwrap();
+    let catalog = storage.catalog().load_without_secrets().await.unwrap();
+    assert_eq!(catalog.destinations[0].shared_secret, None);
+    assert_eq!((catalog.sources[0].write_keys.len(), catalog.mappings.len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_change_by_psql_raises_the_version_and_wakes_listeners() {
     let storage = storage().await;
     let wakeups = storage.listen(Channel::Catalog);
