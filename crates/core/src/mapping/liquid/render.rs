@@ -9,7 +9,7 @@ use super::operand::{Operand, is_script_truthy, script_text, to_number, write_te
 use super::parse::Template;
 use crate::mapping::path;
 use crate::mapping::resolve::Scope;
-use crate::mapping::value::{Value, count, push_number, units};
+use crate::mapping::value::{Object, Value, count, push_number, units};
 
 type Rendered<T> = Result<T, Failure>;
 
@@ -238,7 +238,7 @@ impl<'e, 't> Render<'e, '_, 't> {
         let Some((first, rest)) = names.split_first() else { return Ok(Operand::ABSENT) };
         let name = script_text(first, self.scope.meter)?;
         let value = if name == "block" && self.blocks > 0 {
-            Operand::Empty
+            Operand::Value(Value::object(Object::new()))
         } else if let Some(value) = self.variables.get(name.as_str()) {
             value.clone()
         } else if let Some(number) = self.counters.get(name.as_str()) {

@@ -108,7 +108,11 @@ fn bounds(call: &Call<'_, '_>, length: usize) -> Result<Option<(usize, usize)>, 
     let texts = [call.argument(0), call.argument(1)].map(|argument| argument.map(Operand::plain));
     let is_text = |value: &Option<Value<'_>>| value.as_ref().is_some_and(|value| value.as_str().is_some());
     let end = if (is_text(&texts[0]) && !is_counted_back) || is_text(&texts[1]) {
-        let first = if is_counted_back { number_text(start).as_str().to_owned() } else { call.text_at(0)? };
+        let first = if is_counted_back {
+            number_text(start).as_str().to_owned()
+        } else {
+            script_text(texts[0].as_ref().unwrap_or(&Value::Absent), call.meter())?
+        };
         let second =
             texts[1].as_ref().map_or(Ok("1".to_owned()), |second| script_text(second, call.meter()))?;
         crate::mapping::number::of_text(&(first + &second))
