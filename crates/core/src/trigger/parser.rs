@@ -1,7 +1,7 @@
 //! The loose reading of a trigger: what Segment's runtime makes of the tokens, whatever their author meant.
 //!
 //! Invariants: never refuses what the runtime takes, never takes what it refuses; what it silently passes over is
-//! reported as an [`Oddity`], for [`lint`](super::lint).
+//! reported as an [`Oddity`], for [`lint`](super::lint()).
 
 use std::ops::Range;
 use std::slice;
