@@ -16,6 +16,9 @@ use signalpost_core::{batch, json};
 use crate::lanes::action::{Attempted, Request, RequestBody};
 use crate::transport::{Answer, Egress, NoAnswer, Transport};
 
+/// So much of where a redirect points is told.
+const LOCATION_MAX: usize = 500;
+
 /// What all requests of a mapping have in common.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -104,6 +107,7 @@ fn answered(answer: &Answer, body_bytes: usize, latency: std::time::Duration) ->
     let outcome = Outcome::of_status(answer.status, header(RETRY_AFTER), now);
     let error = (outcome != Outcome::Delivered).then(|| match header(LOCATION) {
         Some(location) if (300..400).contains(&answer.status) => {
+            let location: String = location.chars().take(LOCATION_MAX).collect();
             format!("{}: redirects are not followed, this one points to {location}", answer.status)
         }
         _ => format!("the receiver answered {}", answer.status),

@@ -16,8 +16,9 @@ pub(super) async fn read(mut body: Incoming, deadline: Instant) -> Bytes {
     let mut kept = BytesMut::new();
     let mut read = 0;
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-        let Ok(data) = frame.into_data() else { continue };
-        read += data.len();
+        let data = frame.into_data().unwrap_or_default();
+        // A frame without a byte counts too: of those there could be any number.
+        read += data.len().max(1);
         let room = KEPT_MAX - kept.len();
         kept.extend_from_slice(&data[..data.len().min(room)]);
         if read > READ_MAX {

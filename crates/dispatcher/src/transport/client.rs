@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
 use rustls::{ClientConfig, RootCertStore};
@@ -31,6 +32,10 @@ pub enum TransportError {
     #[error("TLS can not be set up")]
     Tls(#[from] rustls::Error),
 }
+
+/// An HTTP/2 connection with requests under way is asked so often whether it still lives, and given up when it has not
+/// answered for as long: one that died silently would otherwise take in every further request.
+const ALIVE: Duration = Duration::from_secs(5);
 
 /// The transport that is used outside of tests.
 pub struct Client {
@@ -68,7 +73,10 @@ impl Client {
             .enable_all_versions()
             .wrap_connector(tcp);
         legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
+            .http2_keep_alive_interval(ALIVE)
+            .http2_keep_alive_timeout(ALIVE)
             .pool_idle_timeout(self.idle)
             .build(https)
     }
@@ -91,11 +99,14 @@ impl Transport for Client {
         let OutboundRequest { method, uri, headers, body } = request;
         let mut request = http::Request::new(Full::new(body.unwrap_or_default()));
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
+        let connection = capture_connection(&mut request);
         let answer = match timeout_at(deadline, self.pool(&egress.allow).request(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(failure::classify(&error)),
             Err(_) => {
-                let reason = format!("timeout: no answer within {:?}", egress.timeout);
+                let is_connected = connection.connection_metadata().is_some();
+                let missing = if is_connected { "answer" } else { "connection" };
+                let reason = format!("timeout: no {missing} within {:?}", egress.timeout);
                 return Err(NoAnswer { failure: Failure::Timeout, reason });
             }
         };

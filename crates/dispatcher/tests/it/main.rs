@@ -4,6 +4,7 @@
 
 mod deliver;
 mod egress;
+mod hostile;
 mod outage;
 mod ownership;
 mod retry;

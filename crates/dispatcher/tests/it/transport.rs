@@ -56,7 +56,7 @@ async fn tls_receiver() -> (SocketAddr, RootCertStore) {
     (address, roots)
 }
 
-fn egress() -> Egress {
+pub(crate) fn egress() -> Egress {
     let allow: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap()];
     Egress { timeout: Duration::from_secs(10), allow: allow.into() }
 }
@@ -66,7 +66,7 @@ fn request(url: &str) -> OutboundRequest {
     Prepared::new("POST", url, &[]).unwrap().request(Some(Bytes::from_static(b"{}")), None, identity)
 }
 
-fn always(address: SocketAddr) -> Lookup {
+pub(crate) fn always(address: SocketAddr) -> Lookup {
     Arc::new(move |_, _| async move { Ok(vec![address]) }.boxed())
 }
 
