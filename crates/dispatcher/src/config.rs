@@ -9,6 +9,8 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+const DAY: Duration = Duration::from_hours(24);
+
 /// The settings of the dispatcher. Sizes read `"64MB"` or a number of bytes, durations `"10s"`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +41,15 @@ pub struct Config {
     /// How long recording what is known may take after the dispatcher was told to abort.
     #[serde(with = "humantime_serde")]
     pub abort_time_max: Duration,
+    /// How long the delivery log is kept, by the whole day.
+    #[serde(with = "humantime_serde")]
+    pub keep_attempts: Duration,
+    /// How long dead batches wait to be redriven.
+    #[serde(with = "humantime_serde")]
+    pub keep_dead: Duration,
+    /// How long events that a mapping failed for are kept.
+    #[serde(with = "humantime_serde")]
+    pub keep_rejected: Duration,
 }
 
 impl Default for Config {
@@ -54,6 +65,9 @@ impl Default for Config {
             catalog_poll: Duration::from_secs(5),
             connection_idle: Duration::from_mins(1),
             abort_time_max: Duration::from_secs(3),
+            keep_attempts: 7 * DAY,
+            keep_dead: 30 * DAY,
+            keep_rejected: 30 * DAY,
         }
     }
 }
@@ -81,6 +95,9 @@ impl Config {
             ("settle_max", (1..=20_000).contains(&self.settle_max), "from 1 to 20000"),
             ("poll", (Duration::from_millis(10)..=minute).contains(&self.poll), "from 10ms to 1m"),
             ("catalog_poll", self.catalog_poll >= Duration::from_millis(50), "50ms or more"),
+            ("keep_attempts", (DAY..=3650 * DAY).contains(&self.keep_attempts), "from 1day to 3650days"),
+            ("keep_dead", self.keep_dead >= minute, "1m or more"),
+            ("keep_rejected", self.keep_rejected >= minute, "1m or more"),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {
             Some((setting, _, accepted)) => Err(ConfigError { setting, accepted }),

@@ -7,6 +7,7 @@ mod attempt;
 mod catalog;
 mod config;
 mod driver;
+mod housekeeping;
 pub(crate) mod lane;
 pub mod lanes;
 mod metrics;
@@ -30,6 +31,7 @@ pub use config::{Config, ConfigError};
 pub use metrics::Metrics;
 
 use crate::driver::{Driver, Parts};
+use crate::housekeeping::Housekeeping;
 use crate::outage::Outage;
 use crate::settler::Settler;
 use crate::transport::{Client, Transport, TransportError, system_lookup};
@@ -106,6 +108,9 @@ pub async fn run_with(
         over.clone(),
     );
     tasks.spawn(watch);
+    let housekeeping =
+        Housekeeping { store: storage.retention(), config: config.clone(), metrics: metrics.clone() };
+    tasks.spawn(housekeeping.run(over.clone()));
     let attempts_over = abort.child_token();
     let driver = Driver::new(Parts {
         config,

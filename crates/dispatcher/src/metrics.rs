@@ -20,6 +20,29 @@ pub(crate) enum Proved {
     Rejected,
 }
 
+/// What is dropped when it is old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Dropped {
+    AttemptDays,
+    DeadBatches,
+    RejectedEvents,
+}
+
+impl Dropped {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AttemptDays => "attempt days",
+            Self::DeadBatches => "dead batches",
+            Self::RejectedEvents => "rejected events",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfDropped {
+    pub what: Dropped,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfOutcome {
     pub outcome: Proved,
@@ -45,6 +68,8 @@ pub struct Metrics {
     pub(crate) database_up: Gauge,
     pub(crate) loaded_bytes: Gauge,
     pub(crate) unsettled: Gauge,
+    dropped: Family<OfDropped, Counter>,
+    pub(crate) housekeeping_failures: Counter,
     lanes: Gauge,
     lane_in_flight: Family<OfMapping, Gauge>,
     lane_window: Family<OfMapping, Gauge>,
@@ -71,6 +96,8 @@ impl Metrics {
             database_up: Gauge::default(),
             loaded_bytes: Gauge::default(),
             unsettled: Gauge::default(),
+            dropped: Family::default(),
+            housekeeping_failures: Counter::default(),
             lanes: Gauge::default(),
             lane_in_flight: Family::default(),
             lane_window: Family::default(),
@@ -115,6 +142,7 @@ impl Metrics {
             self.loaded_bytes.clone(),
         );
         registry.register("unsettled", "Requests under way or not recorded yet", self.unsettled.clone());
+        self.register_housekeeping(registry);
         registry.register("lanes", "Lanes in memory: those with something to do", self.lanes.clone());
         registry.register("lane_in_flight", "Requests of a lane under way", self.lane_in_flight.clone());
         registry.register(
@@ -132,6 +160,23 @@ impl Metrics {
             "1 while a lane's breaker keeps it from sending",
             self.lane_open.clone(),
         );
+    }
+
+    fn register_housekeeping(&self, registry: &mut Registry) {
+        registry.register(
+            "dropped",
+            "Rows dropped because they were older than is kept, and days of the delivery log",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "housekeeping_failures",
+            "Times that dropping what is old failed; tried again after a minute",
+            self.housekeeping_failures.clone(),
+        );
+    }
+
+    pub(crate) fn dropped(&self, what: Dropped, count: u64) {
+        self.dropped.get_or_create(&OfDropped { what }).inc_by(count);
     }
 
     pub(crate) fn attempted(&self, outcome: Outcome, events: u32, latency: Duration) {

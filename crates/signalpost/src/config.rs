@@ -32,7 +32,6 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     pub(crate) secrets: Secrets,
     pub(crate) shutdown: Shutdown,
-    pub(crate) retention: Retention,
     pub(crate) ingest: signalpost_ingest::Config,
     pub(crate) dispatcher: signalpost_dispatcher::Config,
 }
@@ -93,24 +92,6 @@ pub(crate) struct Secrets {
 pub(crate) struct Shutdown {
     #[serde(with = "humantime_serde")]
     pub(crate) deadline: Duration,
-}
-
-/// How long what is done is kept.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Retention {
-    pub(crate) attempts_days: u16,
-    #[serde(with = "humantime_serde")]
-    pub(crate) dead: Duration,
-    #[serde(with = "humantime_serde")]
-    pub(crate) rejected: Duration,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        let month = Duration::from_hours(30 * 24);
-        Self { attempts_days: 7, dead: month, rejected: month }
-    }
 }
 
 impl Default for Database {
@@ -177,10 +158,6 @@ impl Settings {
         if !(1..=1000).contains(&self.database.connections_max) {
             let given = self.database.connections_max;
             return refuse(format!("database.connections_max = {given}: it must be from 1 to 1000"));
-        }
-        if !(1..=3650).contains(&self.retention.attempts_days) {
-            let given = self.retention.attempts_days;
-            return refuse(format!("retention.attempts_days = {given}: it must be from 1 to 3650"));
         }
         if let Err(error) = self.ingest.check() {
             return refuse(format!("ingest.{error}"));

@@ -6,7 +6,6 @@ mod commands;
 mod config;
 mod destinations;
 mod exit;
-mod housekeeping;
 mod http;
 mod lifecycle;
 mod nearest;

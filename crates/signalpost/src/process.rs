@@ -17,7 +17,6 @@ use tracing::{error, info, warn};
 
 use crate::config::Settings;
 use crate::exit::Failure;
-use crate::housekeeping;
 use crate::http::{self, Probes};
 use crate::lifecycle::Lifecycle;
 
@@ -101,7 +100,6 @@ pub(crate) async fn run(
             });
         }
         if role != Role::Ingest {
-            serving.spawn(housekeeping::run(storage.retention(), settings.retention.clone(), end.clone()));
             let (keys, stop, abort) =
                 (sealing_keys(&settings)?, lifecycle.stop.clone(), lifecycle.abort.clone());
             parts.spawn(async move {

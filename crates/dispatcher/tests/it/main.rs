@@ -5,6 +5,7 @@
 mod deliver;
 mod egress;
 mod hostile;
+mod housekeeping;
 mod outage;
 mod ownership;
 mod retry;

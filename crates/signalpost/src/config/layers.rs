@@ -11,8 +11,8 @@ use figment::{Error, Metadata, Profile, Provider};
 use crate::cli::SettingsArgs;
 
 const PREFIX: &str = "SIGNALPOST_";
-const SECTIONS: [&str; 9] =
-    ["database", "grpc", "http", "log", "secrets", "shutdown", "retention", "ingest", "dispatcher"];
+const SECTIONS: [&str; 8] =
+    ["database", "grpc", "http", "log", "secrets", "shutdown", "ingest", "dispatcher"];
 
 /// Settings from the environment: `SIGNALPOST_DATABASE__URL` is `database.url`.
 pub(super) struct Variables {

@@ -78,3 +78,19 @@ async fn the_delivery_log_has_tables_for_the_coming_days_and_drops_old_ones() {
     .unwrap();
     assert_eq!(storage.retention().maintain_attempts(7).await.unwrap(), ["dropped attempts_20200101"]);
 }
+
+#[tokio::test]
+async fn who_reads_the_delivery_log_keeps_it_and_holds_up_no_settlement() {
+    let storage = storage().await;
+    sqlx::raw_sql(
+        "CREATE TABLE signalpost.attempts_20200101 PARTITION OF signalpost.attempts FOR VALUES FROM ('2020-01-01Z') TO ('2020-01-02Z')",
+    )
+    .execute(storage.pool())
+    .await
+    .unwrap();
+    let mut reader = storage.pool().begin().await.unwrap();
+    sqlx::raw_sql("SELECT count(*) FROM signalpost.attempts").execute(&mut *reader).await.unwrap();
+    assert!(storage.retention().maintain_attempts(7).await.is_err(), "it waits for the reader only shortly");
+    reader.rollback().await.unwrap();
+    assert_eq!(storage.retention().maintain_attempts(7).await.unwrap(), ["dropped attempts_20200101"]);
+}
