@@ -42,6 +42,8 @@ pub(crate) struct Mapping {
     /// "source/destination/mapping".
     pub(crate) full_name: String,
     pub(crate) capacity: Capacity,
+    /// Its rows have to be committed in the order of arrival.
+    pub(crate) is_ordered: bool,
     made_from: MadeFrom,
     parts: Result<Parts, Rejection>,
 }
@@ -54,6 +56,7 @@ struct MadeFrom {
     fields: serde_json::Value,
     numbers: Numbers,
     batch_bytes: usize,
+    is_ordered: bool,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,7 @@ impl MadeFrom {
             fields: row.fields.clone(),
             numbers: destination.numbers,
             batch_bytes: destination.delivery.batch_bytes,
+            is_ordered: destination.delivery.ordered,
         }
     }
 }
@@ -132,6 +136,7 @@ impl Mapping {
             name: full_name.split_once('/').map_or(full_name.as_str(), |(_, name)| name).to_owned(),
             full_name,
             capacity: Capacity { events, bytes: made_from.batch_bytes },
+            is_ordered: made_from.is_ordered,
             made_from,
             parts,
         }

@@ -2,9 +2,10 @@
 //!
 //! Invariants: a request is answered only after the commit that holds all of it; a commit that was begun is never
 //! cancelled (it runs in the committer's own task, not in a call's); when a commit fails, every request in it fails.
-//! An idle committer commits at once; requests gather only while all committers are busy.
+//! An idle committer commits at once; requests gather only while all committers are busy. A lane whose order counts is
+//! never in two commits at a time: its rows become visible in the order in which its requests came.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -22,6 +23,8 @@ use crate::rows::{self, Row};
 pub(crate) struct Wanted {
     pub(crate) rows: Vec<Row>,
     pub(crate) rejected: Vec<NewRejected>,
+    /// The lanes among those of `rows` whose order counts.
+    pub(crate) ordered: Vec<i64>,
 }
 
 impl Wanted {
@@ -69,7 +72,45 @@ struct Submission {
 #[derive(Debug, Default)]
 struct Line {
     submissions: VecDeque<Submission>,
+    /// Lanes whose order counts and of which a commit is under way.
+    committing: HashSet<i64>,
     closed: bool,
+}
+
+impl Line {
+    /// What goes into the next commit: from the front, but for what has to wait for a commit that is under way, or for
+    /// a request before it that does. Nobody waits for a request that its client gave up, so that is left out.
+    fn take(&mut self, bytes_max: usize) -> Vec<Submission> {
+        let (mut taken, mut held_up) = (Vec::new(), VecDeque::new());
+        let mut busy = self.committing.clone();
+        let mut bytes = 0;
+        while let Some(next) = self.submissions.pop_front() {
+            if next.answer.is_closed() {
+                continue;
+            }
+            if next.wanted.ordered.iter().any(|lane| busy.contains(lane)) {
+                busy.extend(&next.wanted.ordered);
+                held_up.push_back(next);
+            } else if !taken.is_empty() && bytes + next.bytes > bytes_max {
+                self.submissions.push_front(next);
+                break;
+            } else {
+                bytes += next.bytes;
+                self.committing.extend(&next.wanted.ordered);
+                taken.push(next);
+            }
+        }
+        held_up.append(&mut self.submissions);
+        self.submissions = held_up;
+        taken
+    }
+
+    /// A commit of these lanes is over.
+    fn release(&mut self, lanes: &[i64]) {
+        for lane in lanes {
+            self.committing.remove(lane);
+        }
+    }
 }
 
 /// Hands requests to the committers.
@@ -143,26 +184,28 @@ impl Committer {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).closed
     }
 
-    /// What goes into the next commit; nobody waits for a request that its client gave up, so that is left out.
     fn take(&self) -> Option<Vec<Submission>> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        let mut bytes = 0;
-        while let Some(next) = line.submissions.front() {
-            if !taken.is_empty() && bytes + next.bytes > self.commit_bytes_max {
-                break;
-            }
-            bytes += next.bytes;
-            taken.extend(line.submissions.pop_front().filter(|next| !next.answer.is_closed()));
-        }
+        let taken = line.take(self.commit_bytes_max);
         (!taken.is_empty()).then_some(taken)
+    }
+
+    /// Lets go of lanes whose commit is over; what waited for it may concern a committer that is idle.
+    fn release(&self, lanes: &[i64]) {
+        if lanes.is_empty() {
+            return;
+        }
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).release(lanes);
+        self.arrival.notify_one();
     }
 
     async fn commit(&self, submissions: Vec<Submission>) {
         self.metrics.commit_requests.observe(f64::from(u32::try_from(submissions.len()).unwrap_or(u32::MAX)));
         let (wanted, waiting): (Vec<_>, Vec<_>) =
             submissions.into_iter().map(|one| (one.wanted, (one.answer, one.room))).unzip();
+        let ordered: Vec<i64> = wanted.iter().flat_map(|one| &one.ordered).copied().collect();
         let outcome = self.store(wanted).await;
+        self.release(&ordered);
         for (answer, room) in waiting {
             drop(room);
             // A client that went away does not hear that its events are stored.
@@ -214,5 +257,52 @@ fn label(outcome: Result<(), CommitError>) -> CommitOutcome {
         Ok(()) => CommitOutcome::Committed,
         Err(CommitError::Unavailable | CommitError::Closed) => CommitOutcome::Unavailable,
         Err(CommitError::Failed) => CommitOutcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::gauge::Gauge;
+
+    use super::*;
+    use crate::limits::Waiting;
+
+    /// A request of one byte for these lanes, and the one that waits for its answer.
+    async fn request(line: &mut Line, ordered: &[i64]) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        let room = Waiting::new(100, Gauge::default()).reserve_patiently(1).await;
+        let wanted = Wanted { rows: Vec::new(), rejected: Vec::new(), ordered: ordered.to_vec() };
+        line.submissions.push_back(Submission { wanted, bytes: 1, answer, room });
+        Pending(pending)
+    }
+
+    fn taken(line: &mut Line, bytes_max: usize) -> Vec<Vec<i64>> {
+        line.take(bytes_max).into_iter().map(|one| one.wanted.ordered).collect()
+    }
+
+    #[tokio::test]
+    async fn a_lane_whose_order_counts_is_in_one_commit_at_a_time() {
+        let mut line = Line::default();
+        let mut waiting = Vec::new();
+        for lanes in [&[1][..], &[1, 2], &[2], &[], &[3]] {
+            waiting.push(request(&mut line, lanes).await);
+        }
+        assert_eq!(taken(&mut line, 1), [[1]]);
+        assert_eq!(
+            taken(&mut line, 9),
+            [vec![], vec![3]],
+            "the third waits for the second, which waits for the first"
+        );
+        assert!(taken(&mut line, 9).is_empty());
+        line.release(&[1]);
+        assert_eq!(taken(&mut line, 9), [vec![1, 2], vec![2]], "together they keep their order");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_committed() {
+        let mut line = Line::default();
+        drop(request(&mut line, &[1]).await);
+        let _waiting = request(&mut line, &[1]).await;
+        assert_eq!(taken(&mut line, 9).len(), 1);
     }
 }

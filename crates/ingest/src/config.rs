@@ -30,7 +30,8 @@ pub struct Config {
     /// How long a call waits for room among what is waiting; then it gets `RESOURCE_EXHAUSTED`. Streams wait on.
     #[serde(with = "humantime_serde")]
     pub waiting_time_max: Duration,
-    /// How many commits run at a time. With 1, the order of arrival is the order in every lane.
+    /// How many commits run at a time. With 1, the order of arrival is the order in every lane; with more, in the lanes
+    /// of destinations that are delivered in order.
     pub committers: u32,
     /// How much one commit takes at most. What is waiting beyond it is left to the next commit.
     pub commit_bytes_max: ByteSize,

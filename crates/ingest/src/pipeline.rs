@@ -142,8 +142,10 @@ impl<'a> Request<'a> {
             self.metrics.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
         }
         self.metrics.payloads.inc_by(u64::from(self.receipt.queued));
+        let ordered = self.lanes.iter().filter(|lane| lane.mapping.is_ordered && !lane.is_empty());
+        let ordered = ordered.map(|lane| lane.mapping.id).collect();
         let rows = self.lanes.into_iter().flat_map(Lane::into_rows).collect();
-        Mapped { wanted: Wanted { rows, rejected: self.rejected }, receipt: self.receipt }
+        Mapped { wanted: Wanted { rows, rejected: self.rejected, ordered }, receipt: self.receipt }
     }
 }
 
@@ -203,6 +205,10 @@ impl<'a> Lane<'a> {
             self.rows.push(next);
         }
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.iter().all(Row::is_empty)
     }
 
     fn into_rows(self) -> impl Iterator<Item = Row> {

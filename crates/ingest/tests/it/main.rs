@@ -7,6 +7,7 @@ mod auth;
 mod catalog;
 mod drain;
 mod limits;
+mod order;
 mod outage;
 mod refuse;
 mod setup;
