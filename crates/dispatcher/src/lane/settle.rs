@@ -159,7 +159,8 @@ impl Lane {
             .put
             .iter()
             .map(|put| put.position)
-            .chain(settlement.bury.iter().map(|bury| bury.row.position))
+            // What is buried as it stands is moved; what is buried beside it is written there, and its row goes.
+            .chain(settlement.bury.iter().filter(|bury| bury.row.is_in_place).map(|bury| bury.row.position))
             .collect();
         settlement.delete.retain(|position| !written.contains(position));
     }

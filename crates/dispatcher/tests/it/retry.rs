@@ -116,3 +116,17 @@ async fn an_attempt_cut_off_by_abort_costs_nothing() {
     eventually("the queue is empty", async || (world.count("batches").await == 0).then_some(())).await;
     dispatcher.stop().await;
 }
+
+#[tokio::test]
+async fn an_event_that_is_refused_leaves_the_queue_with_those_beside_it_in_its_row() {
+    let receiver = receiver().await;
+    receiver.script(|request| Answer::status(if numbers(request) == [0] { 403 } else { 200 }));
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    world.queue(0, 0..3).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(receiver.requests().len(), 3);
+    let buried = "SELECT concat_ws(' ', event_count, payload) FROM signalpost.dead_batches";
+    assert_eq!(world.text(buried).await.unwrap(), r#"1 [{"n":0}]"#);
+}

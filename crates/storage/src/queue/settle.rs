@@ -23,7 +23,8 @@ pub struct Settlement {
     pub mapping_id: i64,
     /// The line of the delivery log; none where nothing was sent, as when rows are buried for their age.
     pub log: Option<AttemptLog>,
-    /// Rows that are done: delivered, or contained in what is put or buried. Never one that `put` or `bury` names.
+    /// Rows that are done: delivered, or contained in what is put or buried. Never one that `put` names, nor one that
+    /// `bury` moves as it stands.
     pub delete: Vec<i64>,
     /// Rows to be tried again, or left over from one that was used in part.
     pub put: Vec<PutRow>,

@@ -122,7 +122,7 @@ impl Database {
         let mapping_id = settlement.mapping_id;
         for position in &settlement.delete {
             let is_written = settlement.put.iter().any(|put| put.position == *position)
-                || settlement.bury.iter().any(|bury| bury.row.position == *position);
+                || settlement.bury.iter().any(|bury| bury.row.is_in_place && bury.row.position == *position);
             assert!(!is_written, "{position} is deleted and written");
             self.rows.remove(&(mapping_id, *position));
         }
@@ -145,7 +145,9 @@ impl Database {
             self.rows.insert((mapping_id, put.position), row);
         }
         for bury in &settlement.bury {
-            self.rows.remove(&(mapping_id, bury.row.position));
+            if bury.row.is_in_place {
+                self.rows.remove(&(mapping_id, bury.row.position));
+            }
             self.buried.extend(events(&bury.row.payload));
         }
         Settled::Done
