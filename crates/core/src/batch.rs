@@ -24,6 +24,20 @@ pub fn id(mapping_id: i64, stretches: impl IntoIterator<Item = Stretch>) -> Uuid
         context.update(&stretch.address.to_be_bytes());
         context.update(&stretch.count.to_be_bytes());
     }
+    uuid_of(context)
+}
+
+/// The id of what is left of a batch: the same whenever the same of its events (by their index) are.
+pub fn id_of_part(whole: Uuid, kept: impl IntoIterator<Item = usize>) -> Uuid {
+    let mut context = Context::new(&SHA256);
+    context.update(whole.as_bytes());
+    for index in kept {
+        context.update(&index.to_be_bytes());
+    }
+    uuid_of(context)
+}
+
+fn uuid_of(context: Context) -> Uuid {
     let digest = context.finish();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_ref()[..16]);
@@ -79,6 +93,14 @@ mod tests {
         assert_ne!(id(1, same()), id(1, [stretch(10_000, 3), stretch(20_000, 5)]));
         assert_ne!(id(1, same()), id(1, [stretch(20_000, 4), stretch(10_000, 3)]));
         assert_eq!(id(1, same()).get_version_num(), 8);
+    }
+
+    #[test]
+    fn the_id_of_a_part_depends_on_the_whole_and_on_what_is_kept() {
+        let whole = id(1, [Stretch { address: 10_000, count: 3 }]);
+        assert_eq!(id_of_part(whole, [0, 2]), id_of_part(whole, [0, 2]));
+        assert_ne!(id_of_part(whole, [0, 2]), id_of_part(whole, [0, 1]));
+        assert_ne!(id_of_part(whole, [0]), id_of_part(Uuid::nil(), [0]));
     }
 
     #[test]

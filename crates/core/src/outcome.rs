@@ -8,6 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
+mod each;
+
+pub use each::{EventOutcome, of_each, together};
+
 /// What an attempt proved about its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

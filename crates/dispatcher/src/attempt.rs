@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
-use signalpost_core::outcome::{Failure, Outcome};
+use signalpost_core::outcome::{self, EventOutcome, Failure, Outcome};
 use signalpost_core::request::{InvalidRequest, OutboundRequest, Prepared};
 use signalpost_core::signature::{SignatureMode, Signer};
 use signalpost_core::target::Target;
@@ -16,6 +16,10 @@ use signalpost_core::{batch, json};
 use crate::lanes::action::{Attempted, Request, RequestBody};
 use crate::transport::{Answer, Egress, NoAnswer, Transport};
 
+/// The status of an answer that may say something of each event.
+pub(crate) const MULTI_STATUS: u16 = 207;
+/// So much of an answer is recorded.
+const RESPONSE_MAX: usize = 1024;
 /// So much of where a redirect points is told.
 const LOCATION_MAX: usize = 500;
 
@@ -44,9 +48,10 @@ pub(crate) async fn attempt(transport: &impl Transport, route: &Route, request: 
     };
     let latency = started.elapsed();
     match result {
-        Ok(answer) => answered(&answer, body_bytes, latency),
+        Ok(answer) => answered(&answer, request.events, body_bytes, latency),
         Err(NoAnswer { failure, reason }) => Attempted {
             outcome: Outcome::of_failure(failure),
+            each: Vec::new(),
             status: None,
             error: Some(reason),
             response: None,
@@ -101,9 +106,15 @@ fn sign(route: &Route, shape: &RequestBody, body: &Bytes) -> Option<String> {
     }
 }
 
-fn answered(answer: &Answer, body_bytes: usize, latency: std::time::Duration) -> Attempted {
+fn answered(answer: &Answer, events: u32, body_bytes: usize, latency: std::time::Duration) -> Attempted {
     let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let now = sent_at(&answer.headers).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if answer.status == MULTI_STATUS
+        && let Ok(body) = std::str::from_utf8(&answer.body)
+        && let Some(each) = outcome::of_each(body, events as usize, header(RETRY_AFTER), now)
+    {
+        return told_apart(answer, each, body_bytes, latency);
+    }
     let outcome = Outcome::of_status(answer.status, header(RETRY_AFTER), now);
     let error = (outcome != Outcome::Delivered).then(|| match header(LOCATION) {
         Some(location) if (300..400).contains(&answer.status) => {
@@ -112,8 +123,41 @@ fn answered(answer: &Answer, body_bytes: usize, latency: std::time::Duration) ->
         }
         _ => format!("the receiver answered {}", answer.status),
     });
-    let response = (!answer.body.is_empty()).then(|| text(&answer.body));
-    Attempted { outcome, status: Some(answer.status), error, response, body_bytes, latency }
+    let response = response(answer);
+    Attempted { outcome, each: Vec::new(), status: Some(answer.status), error, response, body_bytes, latency }
+}
+
+/// An answer that has a status for each event.
+fn told_apart(
+    answer: &Answer,
+    each: Vec<EventOutcome>,
+    body_bytes: usize,
+    latency: std::time::Duration,
+) -> Attempted {
+    let outcome = outcome::together(&each);
+    let count = |wanted: &str| each.iter().filter(|event| event.outcome.as_str() == wanted).count();
+    let (all, delivered, again) = (each.len(), count("delivered"), count("retryable"));
+    let error = (delivered < all).then(|| {
+        let refused = all - delivered - again;
+        format!("of {all} events the receiver took {delivered}, refused {refused} and asks for {again} again")
+    });
+    // Those to be tried again stay one batch with its id when they are all of it.
+    let is_alike = delivered == all || again == all;
+    Attempted {
+        outcome,
+        each: if is_alike { Vec::new() } else { each },
+        status: Some(answer.status),
+        error,
+        response: response(answer),
+        body_bytes,
+        latency,
+    }
+}
+
+/// The beginning of the answer, for the delivery log.
+fn response(answer: &Answer) -> Option<String> {
+    let kept = &answer.body[..answer.body.len().min(RESPONSE_MAX)];
+    (!kept.is_empty()).then(|| text(kept))
 }
 
 /// When the receiver sent its answer, by its own clock: the one by which its `Retry-After` date is meant. Without it

@@ -385,7 +385,7 @@ impl<T: Transport> Driver<T> {
             let attempt = AssertUnwindSafe(attempt(&*transport, &route, request)).catch_unwind();
             let attempted = abort.run_until_cancelled(attempt).await.map(|ended| ended.unwrap_or_else(|_| panicked()));
             let report = attempted.map_or(Report::Cancelled, |attempted| {
-                metrics.attempted(attempted.outcome, events, attempted.latency);
+                metrics.attempted(&attempted, events);
                 debug!(
                     mapping.id = mapping, batch.id = %identity.batch_id, attempt = identity.attempt, events,
                     outcome = attempted.outcome.as_str(), status = attempted.status, error = attempted.error, "attempted"
@@ -459,6 +459,7 @@ fn panicked() -> Attempted {
     error!("an attempt panicked, it is tried again later");
     Attempted {
         outcome: Outcome::Retryable { after: None, is_overload: false },
+        each: Vec::new(),
         status: None,
         error: Some(String::from("the dispatcher failed while sending; its log says why")),
         response: None,

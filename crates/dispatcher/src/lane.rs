@@ -13,6 +13,7 @@ mod flight;
 mod load;
 mod ordered;
 pub(crate) mod pace;
+mod part;
 mod row;
 mod rows;
 mod send;

@@ -1,7 +1,5 @@
 //! Metrics: what the dispatcher counts, all under `signalpost_dispatcher_`.
 
-use std::time::Duration;
-
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 use signalpost_core::outcome::Outcome;
 
 use crate::lanes::LaneView;
+use crate::lanes::action::Attempted;
 
 /// What an attempt proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -18,6 +17,16 @@ pub(crate) enum Proved {
     Delivered,
     Retryable,
     Rejected,
+}
+
+impl Proved {
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::Delivered,
+            Outcome::Retryable { .. } => Self::Retryable,
+            Outcome::Rejected { .. } => Self::Rejected,
+        }
+    }
 }
 
 /// What is dropped when it is old.
@@ -179,15 +188,16 @@ impl Metrics {
         self.dropped.get_or_create(&OfDropped { what }).inc_by(count);
     }
 
-    pub(crate) fn attempted(&self, outcome: Outcome, events: u32, latency: Duration) {
-        let outcome = match outcome {
-            Outcome::Delivered => Proved::Delivered,
-            Outcome::Retryable { .. } => Proved::Retryable,
-            Outcome::Rejected { .. } => Proved::Rejected,
-        };
-        self.attempts.get_or_create(&OfOutcome { outcome }).inc();
-        self.events.get_or_create(&OfOutcome { outcome }).inc_by(u64::from(events));
-        self.attempt_duration.observe(latency.as_secs_f64());
+    pub(crate) fn attempted(&self, attempted: &Attempted, events: u32) {
+        let label = |outcome| OfOutcome { outcome: Proved::of(outcome) };
+        self.attempts.get_or_create(&label(attempted.outcome)).inc();
+        if attempted.each.is_empty() {
+            self.events.get_or_create(&label(attempted.outcome)).inc_by(u64::from(events));
+        }
+        for event in &attempted.each {
+            self.events.get_or_create(&label(event.outcome)).inc();
+        }
+        self.attempt_duration.observe(attempted.latency.as_secs_f64());
     }
 
     /// Shows the lanes that are in memory, and only those.

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::Lane;
 use super::flight::{Ended, Scheduled, Settling};
+use super::part::{self, Parts};
 use super::rows::{Entry, Kind, State};
 use crate::lanes::action::{Action, Attempted, Bury, Log, Moment, Put, Reason, Report, Settlement};
 use crate::lanes::context::{Context, Right};
@@ -64,7 +65,12 @@ impl Lane {
                 if let Some(after) = after {
                     self.pace.pause(cx.now, after);
                 }
-                if self.breaker.failed(cx.now, is_probe, random) {
+                // A receiver that tells events apart is there.
+                if !attempted.each.is_empty() {
+                    if self.breaker.succeeded() {
+                        self.pace.restart();
+                    }
+                } else if self.breaker.failed(cx.now, is_probe, random) {
                     self.unload(cx);
                 }
             }
@@ -216,6 +222,26 @@ impl Lane {
     }
 
     fn schedule_or_bury(
+        &mut self,
+        failed: Put,
+        age: Moment,
+        ended: &Ended,
+        settlement: &mut Settlement,
+        settling: &mut Settling,
+        now: Moment,
+    ) {
+        if !ended.attempted.each.is_empty() {
+            let Parts { again, refused } = part::apart(&failed, &ended.attempted.each);
+            settlement.bury.extend(refused);
+            if let Some(again) = again {
+                self.retry_or_bury(again, age, ended, settlement, settling, now);
+            }
+            return;
+        }
+        self.retry_or_bury(failed, age, ended, settlement, settling, now);
+    }
+
+    fn retry_or_bury(
         &mut self,
         failed: Put,
         age: Moment,

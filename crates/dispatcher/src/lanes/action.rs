@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use signalpost_core::outcome::Outcome;
+use signalpost_core::outcome::{EventOutcome, Outcome};
 use signalpost_core::request::Identity;
 use signalpost_core::retry::RetryPolicy;
 use smallvec::SmallVec;
@@ -153,6 +153,8 @@ pub enum Report {
 pub struct Attempted {
     /// What it proved.
     pub outcome: Outcome,
+    /// What it proved of each event, when the receiver told them apart and they did not all fare alike.
+    pub each: Vec<EventOutcome>,
     /// The answer's status.
     pub status: Option<u16>,
     /// Why it is not delivered, in words.

@@ -67,6 +67,17 @@ fn receivers_that_fail_and_refuse_lose_and_repeat_nothing() {
 }
 
 #[test]
+fn receivers_that_tell_events_apart_lose_and_repeat_nothing() {
+    run("event by event", |random| Faults {
+        fails: random.random_range(0.0..0.6),
+        refuses: random.random_range(0..300),
+        tells_apart: 0.7,
+        repeats_settlements: 0.2,
+        ..Faults::default()
+    });
+}
+
+#[test]
 fn settlements_that_are_repeated_change_nothing() {
     run("repeated settlements", |_| Faults {
         fails: 0.3,

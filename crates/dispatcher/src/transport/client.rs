@@ -19,6 +19,7 @@ use signalpost_core::outcome::Failure;
 use signalpost_core::request::OutboundRequest;
 use tokio::time::{Instant, timeout_at};
 
+use super::body::Worth;
 use super::connector::Connector;
 use super::resolver::Lookup;
 use super::{Answer, Egress, NoAnswer, Transport, body, failure};
@@ -97,7 +98,9 @@ impl Transport for Client {
     async fn send(&self, request: OutboundRequest, egress: &Egress) -> Result<Answer, NoAnswer> {
         let deadline = Instant::now() + egress.timeout;
         let OutboundRequest { method, uri, headers, body } = request;
-        let mut request = http::Request::new(Full::new(body.unwrap_or_default()));
+        let body = body.unwrap_or_default();
+        let request_bytes = body.len();
+        let mut request = http::Request::new(Full::new(body));
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
         let connection = capture_connection(&mut request);
         let answer = match timeout_at(deadline, self.pool(&egress.allow).request(request)).await {
@@ -111,7 +114,8 @@ impl Transport for Client {
             }
         };
         let (head, incoming) = answer.into_parts();
-        let body = body::read(incoming, deadline).await;
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        let status = head.status.as_u16();
+        let body = body::read(incoming, Worth::of(status, request_bytes), deadline).await;
+        Ok(Answer { status, headers: head.headers, body })
     }
 }

@@ -130,3 +130,66 @@ async fn an_event_that_is_refused_leaves_the_queue_with_those_beside_it_in_its_r
     let buried = "SELECT concat_ws(' ', event_count, payload) FROM signalpost.dead_batches";
     assert_eq!(world.text(buried).await.unwrap(), r#"1 [{"n":0}]"#);
 }
+
+#[tokio::test]
+async fn an_answer_that_tells_events_apart_settles_each_by_itself() {
+    let receiver = receiver().await;
+    receiver.script(|request| {
+        let entry = |number: u64| match number {
+            1 => json!({ "status": 422, "error": "no price" }),
+            3 => json!({ "status": 410 }),
+            4 | 5 if request.header("x-signalpost-attempt") == Some("1") => json!({ "status": 503 }),
+            _ => json!({ "status": 200 }),
+        };
+        let entries: Vec<_> = numbers(request).into_iter().map(entry).collect();
+        Answer::status(207).body(json!({ "results": entries }).to_string())
+    });
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    world.queue(0, 0..7).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    let requests = receiver.requests();
+    assert_eq!(requests.iter().map(numbers).collect::<Vec<_>>(), [vec![0, 1, 2, 3, 4, 5, 6], vec![4, 5]]);
+    let id = |index: usize| requests[index].header("x-signalpost-batch-id");
+    assert_ne!(id(0), id(1), "other events, another id");
+    let buried = "SELECT string_agg(concat_ws(' ', status, payload, response), E'\n' ORDER BY position) \
+                  FROM signalpost.dead_batches";
+    let expected =
+        "422 [{\"n\":1}] {\"status\":422,\"error\":\"no price\"}\n410 [{\"n\":3}] {\"status\":410}";
+    assert_eq!(world.text(buried).await.unwrap(), expected);
+    let log =
+        "SELECT string_agg(concat_ws(' ', outcome, error), E'\n' ORDER BY attempt) FROM signalpost.attempts";
+    let told = "retryable of 7 events the receiver took 3, refused 2 and asks for 2 again\ndelivered";
+    assert_eq!(world.text(log).await.unwrap(), told);
+}
+
+#[tokio::test]
+async fn an_answer_that_tells_events_apart_is_read_to_its_end_however_many_there_are() {
+    let receiver = receiver().await;
+    receiver.script(|request| {
+        let entry = |number: u64| json!({ "status": if number == 1999 { 400 } else { 201 }, "id": number });
+        Answer::status(207)
+            .body(json!(numbers(request).into_iter().map(entry).collect::<Vec<_>>()).to_string())
+    });
+    let world = Setup::to(&receiver.url("/"), true).field("batch_size", 2000).start().await;
+    world.queue(0, 0..2000).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(receiver.requests().len(), 1);
+    assert_eq!(world.text("SELECT payload FROM signalpost.dead_batches").await.unwrap(), r#"[{"n":1999}]"#);
+    assert_eq!(world.text("SELECT length(response)::text FROM signalpost.attempts").await.unwrap(), "1024");
+}
+
+#[tokio::test]
+async fn an_answer_of_207_that_tells_nothing_means_delivered() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::status(207).body("[500]"));
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    world.queue(0, 0..2).await;
+    let dispatcher = world.dispatcher();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!((receiver.requests().len(), world.count("dead_batches").await), (1, 0));
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
-use signalpost_core::outcome::Outcome;
+use signalpost_core::outcome::{EventOutcome, Outcome, together};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -26,6 +26,8 @@ pub(super) struct Faults {
     pub(super) fails: f64,
     /// Events in a thousand.
     pub(super) refuses: u64,
+    /// How often a batch is answered event by event.
+    pub(super) tells_apart: f64,
     pub(super) repeats_settlements: f64,
     pub(super) restarts: u32,
     pub(super) takeovers: u32,
@@ -38,6 +40,7 @@ impl Default for Faults {
         Self {
             fails: 0.0,
             refuses: 0,
+            tells_apart: 0.0,
             repeats_settlements: 0.0,
             restarts: 0,
             takeovers: 0,
@@ -61,9 +64,9 @@ enum Happening {
     Due(Vec<FoundRow>, Option<Duration>),
     Load(Load),
     Loaded(u64, Vec<LoadedRow>),
-    Settle(Settlement, bool),
+    Settle(Box<Settlement>, bool),
     Settled(u64, Settled),
-    Reported(u64, Outcome),
+    Reported(u64, Vec<Outcome>),
     Restart,
     Takeover,
     Own,
@@ -269,7 +272,7 @@ impl World {
                 }
             }
             Happening::Settled(id, settled) => self.lanes.settled(self.now, id, settled),
-            Happening::Reported(id, outcome) => self.report(id, outcome),
+            Happening::Reported(id, outcomes) => self.report(id, &outcomes),
             Happening::Restart => self.restart(),
             Happening::Takeover => self.take_over(),
             Happening::Own => self.own(),
@@ -286,18 +289,24 @@ impl World {
         }
     }
 
-    fn report(&mut self, id: u64, outcome: Outcome) {
+    fn report(&mut self, id: u64, outcomes: &[Outcome]) {
         let Some(sent) = self.in_flight.remove(&id) else { return };
-        if outcome == Outcome::Delivered {
-            for event in &sent.events {
+        let of_event =
+            |outcome: &Outcome| EventOutcome { outcome: *outcome, status: 0, words: String::new() };
+        let each: Vec<EventOutcome> = outcomes.iter().map(of_event).collect();
+        let outcome = together(&each);
+        let is_told_apart = outcomes.len() > 1;
+        for (index, event) in sent.events.iter().enumerate() {
+            if outcomes[if is_told_apart { index } else { 0 }] == Outcome::Delivered {
                 if !self.delivered.insert(*event) {
                     self.repeated = Some(*event);
                 }
+                self.ordered.entry(sent.mapping_id).or_default().push(*event);
             }
-            self.ordered.entry(sent.mapping_id).or_default().extend(&sent.events);
         }
         let attempted = Attempted {
-            outcome,
+            outcome: if is_told_apart { outcome } else { outcomes[0] },
+            each: if is_told_apart && outcome != Outcome::Delivered { each } else { Vec::new() },
             status: None,
             error: None,
             response: None,
@@ -345,7 +354,7 @@ impl World {
                 Action::Send(request) => self.send(&request)?,
                 Action::Settle(settlement) => {
                     let is_repeated = self.random.random_bool(self.faults.repeats_settlements);
-                    self.soon(Happening::Settle(settlement, is_repeated));
+                    self.soon(Happening::Settle(Box::new(settlement), is_repeated));
                 }
                 Action::Load(load) => self.soon(Happening::Load(load)),
                 Action::Page(page) => self.soon(Happening::Page(page)),
@@ -395,9 +404,14 @@ impl World {
         if *known != events {
             return Err(format!("batch {} was {known:?} and is {events:?}", request.identity.batch_id));
         }
-        let outcome = self.outcome(&events);
+        let is_apart = !settings.ordered && self.random.random_bool(self.faults.tells_apart);
+        let outcomes = if is_apart {
+            events.iter().map(|event| self.outcome(&[*event])).collect()
+        } else {
+            vec![self.outcome(&events)]
+        };
         let at = self.now + self.millis(0, 120);
-        self.at(at, Happening::Reported(request.id, outcome));
+        self.at(at, Happening::Reported(request.id, outcomes));
         self.in_flight.insert(request.id, Sent { mapping_id: request.mapping_id, events });
         Ok(())
     }

@@ -1,0 +1,71 @@
+//! Part: what becomes of a request whose receiver told its events apart.
+//!
+//! Invariants: an event that was taken goes nowhere; those to be tried again are one row, at the address of the
+//! request; each that is refused is a dead letter of its own, at an address of the request's after that row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use signalpost_core::batch;
+use signalpost_core::json;
+use signalpost_core::outcome::{EventOutcome, Outcome};
+
+use crate::lanes::action::{Bury, Put, Reason};
+
+/// What is left of a request.
+pub(super) struct Parts {
+    /// To be tried again, together.
+    pub(super) again: Option<Put>,
+    /// Refused, each by itself.
+    pub(super) refused: Vec<Bury>,
+}
+
+/// Takes a request's events apart.
+pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
+    let text = std::str::from_utf8(&whole.payload).unwrap_or_default();
+    let elements: Vec<Bytes> = json::elements(text)
+        .map(|element| {
+            let start = element.as_ptr().addr() - text.as_ptr().addr();
+            whole.payload.slice(start..start + element.len())
+        })
+        .collect();
+    let of = |wanted: fn(&Outcome) -> bool| {
+        let indices = each.iter().enumerate().filter(move |(_, event)| wanted(&event.outcome));
+        indices.map(|(index, _)| index)
+    };
+    let kept: Vec<usize> = of(|outcome| matches!(outcome, Outcome::Retryable { .. })).collect();
+    let refused = of(|outcome| matches!(outcome, Outcome::Rejected { .. })).enumerate();
+    let bury = |(number, index): (usize, usize)| Bury {
+        row: Put {
+            last_error: Some(format!("the receiver answered {} for this event", each[index].status)),
+            ..row(whole, kept.len() + number, &elements[index..=index])
+        },
+        reason: Reason::Rejected,
+        status: Some(each[index].status),
+        response: Some(each[index].words.clone()),
+    };
+    let refused = refused.map(bury).collect();
+    let again = (!kept.is_empty()).then(|| {
+        let interiors: Vec<Bytes> = kept.iter().map(|index| elements[*index].clone()).collect();
+        let id = whole.batch_id.map(|id| batch::id_of_part(id, kept.iter().copied()));
+        Put { batch_id: id, ..row(whole, 0, &interiors) }
+    });
+    Parts { again, refused }
+}
+
+/// Some of the events of a row, `after` addresses behind its beginning.
+fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    Put {
+        position: whole.position + i64::from(count(after)),
+        events: count(events.len()),
+        payload: batch::join(events),
+        is_in_place: false,
+        target: whole.target.as_ref().map(Arc::clone),
+        attempts: whole.attempts,
+        due_in: None,
+        batch_id: whole.batch_id,
+        last_error: whole.last_error.clone(),
+        enqueued_at: whole.enqueued_at,
+    }
+}
