@@ -18,6 +18,9 @@ use crate::rows::Capacity;
 
 /// How many events a row of a mapping without batching holds: bounds what a dispatcher that dies can send twice.
 const UNBATCHED_EVENTS: u32 = 25;
+/// How many bytes a row holds, however many its requests may: what is copied and compressed a few times on its way
+/// then stays in the processor's cache, and little is sent twice when a dispatcher dies.
+const ROW_BYTES: usize = 128 * 1024;
 
 /// One version of the configuration, ready to be used.
 #[derive(Debug, Default)]
@@ -135,7 +138,7 @@ impl Mapping {
             id: row.id,
             name: full_name.split_once('/').map_or(full_name.as_str(), |(_, name)| name).to_owned(),
             full_name,
-            capacity: Capacity { events, bytes: made_from.batch_bytes },
+            capacity: Capacity { events, bytes: made_from.batch_bytes.min(ROW_BYTES) },
             is_ordered: made_from.is_ordered,
             made_from,
             parts,

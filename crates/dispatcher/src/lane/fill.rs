@@ -1,7 +1,7 @@
 //! Fill: which events make up the next request.
 //!
 //! Events with the same target wait together until they fill a request or the first of them has waited long enough.
-//! A row is joined whole where it fits; it is split only where the request would otherwise stay well below its size.
+//! While more wait than fit, requests are full: the row that does not fit is split, and what is left of it waits on.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,10 +34,6 @@ impl Shape {
             None => Self { events: 1, bytes: usize::MAX, wait: Duration::ZERO },
         }
     }
-
-    fn is_nearly_full(self, events: u32, bytes: usize) -> bool {
-        events >= self.events.div_ceil(4) * 3 || bytes >= self.bytes / 4 * 3
-    }
 }
 
 /// A piece of a row that goes into a request.
@@ -56,14 +52,11 @@ pub(crate) fn take(order: &mut VecDeque<i64>, rows: &mut Rows, shape: Shape) -> 
     while let Some(&position) = order.front() {
         let row = rows.loaded_mut(position).expect("a row that waits is loaded");
         let (events_left, bytes_left) = (shape.events - events, shape.bytes.saturating_sub(bytes));
-        let fits_whole = row.untaken() <= events_left && row.untaken_bytes() <= bytes_left;
-        let is_split_worth_it = !shape.is_nearly_full(events, bytes)
-            && !shape.is_nearly_full(row.untaken(), row.untaken_bytes())
-            && row.fitting(events_left, bytes_left) < row.untaken();
-        if !fits_whole && events > 0 && (!is_split_worth_it || events_left == 0 || bytes_left == 0) {
+        let fitting = row.fitting(events_left, bytes_left);
+        if fitting == 0 && events > 0 {
             break;
         }
-        let count = row.fitting(events_left, bytes_left);
+        let count = fitting.max(1); // one event alone may have more than the bytes allowed
         let before = row.untaken_bytes();
         let (piece, stretch, elements) = row.take(count);
         events += count;
@@ -218,10 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_split_where_that_fills_a_request_and_not_where_it_is_nearly_full_anyway() {
+    fn a_row_is_split_where_that_fills_a_request() {
         assert_eq!(requests(&[60, 60, 60, 20], Duration::ZERO), [100, 100]);
-        assert_eq!(requests(&[1, 100, 100], Duration::from_secs(1)), [1, 100, 100]);
-        assert_eq!(requests(&[80, 80], Duration::from_secs(1)), [80, 80]);
+        assert_eq!(requests(&[1, 100, 100], Duration::from_secs(1)), [100, 100, 1]);
+        assert_eq!(requests(&[80, 80], Duration::from_secs(1)), [100, 60]);
     }
 
     #[test]

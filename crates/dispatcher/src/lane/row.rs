@@ -115,7 +115,7 @@ impl Row {
         (self.payload.len().saturating_sub(1)).saturating_sub(self.offset)
     }
 
-    /// How many of the next events fit, at most `events` of them in at most `bytes`; one always does.
+    /// How many of the next events fit, at most `events` of them in at most `bytes`.
     pub(crate) fn fitting(&mut self, events: u32, bytes: usize) -> u32 {
         if self.untaken() <= events && self.untaken_bytes() <= bytes {
             return self.untaken();
@@ -123,7 +123,7 @@ impl Row {
         let (taken, offset) = (self.taken as usize, self.offset);
         let ends = self.ends().get(taken..).unwrap_or_default();
         let fit = ends.iter().take(events as usize).take_while(|end| **end - offset <= bytes).count();
-        u32::try_from(fit).unwrap_or(u32::MAX).max(1)
+        u32::try_from(fit).unwrap_or(u32::MAX)
     }
 
     /// Where each event ends in the payload: found once, and only for rows that are not sent whole.
@@ -278,12 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn as_many_fit_as_the_limits_allow_and_one_always() {
+    fn as_many_fit_as_the_limits_allow() {
         let mut row = row("[10,20,30,40]", 4);
         assert_eq!(row.fitting(4, 100), 4);
         assert_eq!(row.fitting(3, 100), 3);
         assert_eq!(row.fitting(4, 5), 2);
-        assert_eq!(row.fitting(4, 1), 1);
+        assert_eq!(row.fitting(4, 1), 0);
     }
 
     #[test]
