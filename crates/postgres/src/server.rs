@@ -111,23 +111,29 @@ impl Server {
 
     /// An orderly stop. The database stays.
     pub fn stop(&mut self) -> Result<(), StartError> {
-        self.say(Word::Stop)
+        self.say(Word::Stop).map(|_| ())
     }
 
     /// SIGKILL, as a crash of the machine would end it. The database stays.
     pub fn kill(&mut self) -> Result<(), StartError> {
-        self.say(Word::Kill)
+        self.say(Word::Kill).map(|_| ())
     }
 
     /// Starts it again on the same port, after a stop or a kill.
     pub fn start(&mut self) -> Result<(), StartError> {
+        self.start_unless(&["pre-existing shared memory", "could not bind"])
+    }
+
+    /// Tries again while it fails for one of these reasons: a killed server's last children are still ending.
+    fn start_unless(&mut self, passing: &[&str]) -> Result<(), StartError> {
         let began = Instant::now();
         loop {
             match self.start_once(began) {
                 Err(StartError::Server { said, .. })
-                    if said.contains("pre-existing shared memory") && began.elapsed() < START_WITHIN =>
+                    if passing.iter().any(|reason| said.contains(reason))
+                        && began.elapsed() < START_WITHIN =>
                 {
-                    self.say(Word::Stop)?; // a killed server's last children are still ending
+                    self.say(Word::Stop)?;
                     sleep(LOOK_EVERY);
                 }
                 done => return done,
@@ -139,7 +145,7 @@ impl Server {
         let log = log(&self.folder);
         let said_before = fs::metadata(&log).map_or(0, |found| found.len());
         let before = Postmaster::read(&self.folder).map(|found| found.run);
-        self.say(Word::Start)?;
+        let Some(pid) = self.say(Word::Start)? else { return Ok(()) };
         loop {
             let now = Postmaster::read(&self.folder);
             if now.is_some_and(|now| Some(&now.run) != before.as_ref() && now.is_ready()) {
@@ -148,15 +154,15 @@ impl Server {
             let said = fs::read(&log).unwrap_or_default();
             let start = usize::try_from(said_before).unwrap_or(0).min(said.len());
             let said = String::from_utf8_lossy(&said[start..]);
-            if has_failed(&said) || began.elapsed() > START_WITHIN {
+            if has_failed(&said, pid) || began.elapsed() > START_WITHIN {
                 return Err(StartError::Server { log, said: last_lines(&said) });
             }
             sleep(LOOK_EVERY);
         }
     }
 
-    fn say(&mut self, word: Word) -> Result<(), StartError> {
-        let Some(supervisor) = self.supervisor.as_mut() else { return Ok(()) };
+    fn say(&mut self, word: Word) -> Result<Option<u32>, StartError> {
+        let Some(supervisor) = self.supervisor.as_mut() else { return Ok(None) };
         supervisor.say(word).map_err(step("telling the supervisor of Postgres what to do".to_owned()))
     }
 
@@ -191,7 +197,7 @@ impl Server {
         let supervisor = Supervisor::spawn(account, &places, &command)
             .map_err(step("starting the supervisor of Postgres".to_owned()))?;
         let mut server = Server { folder: folder.to_owned(), port, supervisor: Some(supervisor), temporary };
-        server.start()?;
+        server.start_unless(&["pre-existing shared memory"])?;
         Ok(server)
     }
 }
@@ -316,7 +322,13 @@ fn initdb(
 fn command(account: Account, binaries: &Binaries, folder: &Path, port: u16, settings: &[String]) -> Command {
     let mut command = account.command(binaries.program("postgres"));
     command.arg("-D").arg(data(folder)).arg("-p").arg(port.to_string());
-    let ours = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"];
+    let ours = [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "timezone=UTC",
+        "log_timezone=UTC",
+        "log_line_prefix=%m [%p] ", // a failure to start is recognised by it
+    ];
     for setting in ours.into_iter().chain(settings.iter().map(String::as_str)) {
         command.arg("-c").arg(setting);
     }
@@ -350,11 +362,14 @@ fn signal(account: Account, name: &str, pid: u32) -> bool {
     shell.output().is_ok_and(|output| output.status.success())
 }
 
-/// A refusal to start. Clients that come too early are refused with FATAL as well; that is none.
-fn has_failed(said: &str) -> bool {
+/// Whether this server refused to start. Others write FATAL into the same log: whoever refuses a client that comes too
+/// early, and what is left of a server that was killed.
+fn has_failed(said: &str, pid: u32) -> bool {
+    let (fatal, panic) = (format!("[{pid}] FATAL:"), format!("[{pid}] PANIC:"));
     said.lines().any(|line| {
-        let refused = line.contains("FATAL:") && !line.contains("FATAL:  the database system is");
-        refused || line.contains("PANIC:") || line.contains("error while loading shared libraries")
+        line.contains(&fatal)
+            || line.contains(&panic)
+            || line.contains("error while loading shared libraries")
     })
 }
 
@@ -368,9 +383,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_comes_too_early_is_no_failure_of_the_server() {
-        assert!(!has_failed("LOG:  starting\nFATAL:  the database system is starting up\n"));
-        assert!(has_failed("LOG:  starting\nFATAL:  could not create shared memory segment\n"));
+    fn only_the_server_itself_can_refuse_to_start() {
+        let said =
+            "[7] LOG:  starting\n[8] FATAL:  terminating connection due to unexpected postmaster exit\n";
+        assert!(!has_failed(said, 7));
+        assert!(has_failed("[7] LOG:  starting\n[7] FATAL:  could not create shared memory segment\n", 7));
     }
 
     #[test]

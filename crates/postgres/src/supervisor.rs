@@ -65,16 +65,15 @@ impl Supervisor {
         Ok(Supervisor { child, words, answers })
     }
 
-    /// Says a word and waits until it is done.
-    pub(crate) fn say(&mut self, word: Word) -> io::Result<()> {
+    /// Says a word and waits until it is done. Answers the server's process id, while one runs.
+    pub(crate) fn say(&mut self, word: Word) -> io::Result<Option<u32>> {
         let words = self.words.as_mut().expect("open until the end");
         writeln!(words, "{}", word.text())?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
-        if answer.trim() == "done" {
-            return Ok(());
-        }
-        Err(io::Error::other("the supervisor of Postgres ended"))
+        let ended = || io::Error::other("the supervisor of Postgres ended");
+        let pid = answer.trim().strip_prefix("done").ok_or_else(ended)?;
+        Ok(pid.trim().parse().ok())
     }
 
     /// Ends the server and waits for it.

@@ -35,7 +35,7 @@ fn a_killed_server_comes_back_on_its_port() {
     let mut server = Server::throw_away(&Options::default()).unwrap();
     let (port, pid) = (server.port(), server.pid());
     server.kill().unwrap();
-    assert!(!answers(&server));
+    eventually("its last children have ended", || !answers(&server));
     server.start().unwrap();
     assert!(answers(&server));
     assert_eq!(server.port(), port);
