@@ -33,11 +33,30 @@ pub struct Delivery {
     /// How many bytes the body of a batch may have; one event alone may have more.
     #[serde(deserialize_with = "bounds::batch_bytes")]
     pub batch_bytes: usize,
+    /// How many events of one mapping may wait; no limit when absent.
+    #[serde(deserialize_with = "bounds::queue_events_max", skip_serializing_if = "Option::is_none")]
+    pub queue_events_max: Option<u64>,
+    /// How many bytes of one mapping may wait; no limit when absent.
+    #[serde(deserialize_with = "bounds::queue_bytes_max", skip_serializing_if = "Option::is_none")]
+    pub queue_bytes_max: Option<u64>,
+    /// What happens when as much waits as may.
+    pub when_full: WhenFull,
     /// When a failed request is tried again, and when no more.
     pub retry: RetryPolicy,
     /// Addresses a receiver may have although they are private, loopback or otherwise refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<IpNet>,
+}
+
+/// What happens when as much of a mapping waits as may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// Whoever sends is refused, with the advice to come back later.
+    #[default]
+    Refuse,
+    /// The oldest of what waits is buried.
+    BuryOldest,
 }
 
 impl Default for Delivery {
@@ -49,6 +68,9 @@ impl Default for Delivery {
             ordered: false,
             batch_wait: Duration::from_secs(1),
             batch_bytes: 4_000_000,
+            queue_events_max: None,
+            queue_bytes_max: None,
+            when_full: WhenFull::Refuse,
             retry: RetryPolicy::default(),
             allow: Vec::new(),
         }
@@ -75,6 +97,9 @@ mod tests {
         let settings = Delivery {
             timeout: Duration::from_millis(1500),
             rate_limit: Some(2.5),
+            queue_events_max: Some(1_000_000),
+            queue_bytes_max: Some(2_000_000_000),
+            when_full: WhenFull::BuryOldest,
             ordered: true,
             allow: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
             ..Delivery::default()
@@ -106,6 +131,9 @@ mod tests {
             (json!({ "retry": { "max_attempts": 0 } }), "1 or more"),
             (json!({ "retry": { "base": "0s" } }), "from 1ms"),
             (json!({ "allow": ["10.0.0.0/40"] }), "invalid"),
+            (json!({ "queue_events_max": 0 }), "1 or more"),
+            (json!({ "queue_bytes_max": "1kB" }), "1MB or more"),
+            (json!({ "when_full": "drop" }), "`refuse` or `bury_oldest`"),
             (json!({ "retries": 3 }), "unknown field `retries`"),
         ] {
             let error = read(value.clone()).unwrap_err();

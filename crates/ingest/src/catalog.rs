@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use signalpost_core::delivery::{Delivery, WhenFull};
 use signalpost_core::event::Event;
 use signalpost_core::json::Numbers;
 use signalpost_core::payload::{Recipe, Rejection};
@@ -14,6 +15,7 @@ use signalpost_core::trigger::Trigger;
 use signalpost_storage::{Catalog, Destination, MappingRow};
 
 use crate::auth::KeyHash;
+use crate::depth::Limit;
 use crate::rows::Capacity;
 
 /// How many events a row of a mapping without batching holds: bounds what a dispatcher that dies can send twice.
@@ -47,6 +49,8 @@ pub(crate) struct Mapping {
     pub(crate) capacity: Capacity,
     /// Its rows have to be committed in the order of arrival.
     pub(crate) is_ordered: bool,
+    /// What is refused when as much of it is queued as may be; none when its oldest is buried instead.
+    pub(crate) limit: Limit,
     made_from: MadeFrom,
     parts: Result<Parts, Rejection>,
 }
@@ -60,6 +64,7 @@ struct MadeFrom {
     numbers: Numbers,
     batch_bytes: usize,
     is_ordered: bool,
+    limit: Limit,
 }
 
 #[derive(Debug)]
@@ -124,6 +129,7 @@ impl MadeFrom {
             numbers: destination.numbers,
             batch_bytes: destination.delivery.batch_bytes,
             is_ordered: destination.delivery.ordered,
+            limit: limit(&destination.delivery),
         }
     }
 }
@@ -140,6 +146,7 @@ impl Mapping {
             full_name,
             capacity: Capacity { events, bytes: made_from.batch_bytes.min(ROW_BYTES) },
             is_ordered: made_from.is_ordered,
+            limit: made_from.limit,
             made_from,
             parts,
         }
@@ -162,6 +169,13 @@ impl Mapping {
     /// Whether every payload goes to the same target.
     pub(crate) fn has_static_target(&self) -> bool {
         self.parts.as_ref().is_ok_and(|parts| parts.recipe.static_target().is_some())
+    }
+}
+
+fn limit(delivery: &Delivery) -> Limit {
+    match delivery.when_full {
+        WhenFull::Refuse => Limit { events: delivery.queue_events_max, bytes: delivery.queue_bytes_max },
+        WhenFull::BuryOldest => Limit::default(),
     }
 }
 

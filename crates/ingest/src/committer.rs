@@ -14,6 +14,7 @@ use signalpost_storage::{NewRejected, Queue, StorageError};
 use tokio::sync::{Notify, oneshot};
 use tracing::{info, warn};
 
+use crate::depth::Admitted;
 use crate::limits::Room;
 use crate::metrics::{CommitOutcome, Metrics, OfCommit};
 use crate::rows::{self, Row};
@@ -66,6 +67,7 @@ struct Submission {
     answer: oneshot::Sender<Result<(), CommitError>>,
     /// Held until the commit ended: what is being committed still takes memory.
     room: Room,
+    admitted: Admitted,
 }
 
 /// What is waiting for a committer.
@@ -148,12 +150,12 @@ impl Committer {
     }
 
     /// Puts a request in line.
-    pub(crate) fn submit(&self, wanted: Wanted, room: Room) -> Pending {
+    pub(crate) fn submit(&self, wanted: Wanted, room: Room, admitted: Admitted) -> Pending {
         let (answer, pending) = oneshot::channel();
         let bytes = wanted.bytes();
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if !line.closed {
-            line.submissions.push_back(Submission { wanted, bytes, answer, room });
+            line.submissions.push_back(Submission { wanted, bytes, answer, room, admitted });
             drop(line);
             self.arrival.notify_one();
         }
@@ -202,12 +204,15 @@ impl Committer {
     async fn commit(&self, submissions: Vec<Submission>) {
         self.metrics.commit_requests.observe(f64::from(u32::try_from(submissions.len()).unwrap_or(u32::MAX)));
         let (wanted, waiting): (Vec<_>, Vec<_>) =
-            submissions.into_iter().map(|one| (one.wanted, (one.answer, one.room))).unzip();
+            submissions.into_iter().map(|one| (one.wanted, (one.answer, one.room, one.admitted))).unzip();
         let ordered: Vec<i64> = wanted.iter().flat_map(|one| &one.ordered).copied().collect();
         let outcome = self.store(wanted).await;
         self.release(&ordered);
-        for (answer, room) in waiting {
+        for (answer, room, admitted) in waiting {
             drop(room);
+            if outcome.is_ok() {
+                admitted.committed();
+            }
             // A client that went away does not hear that its events are stored.
             let _gone = answer.send(outcome);
         }
@@ -263,8 +268,10 @@ fn label(outcome: Result<(), CommitError>) -> CommitOutcome {
 #[cfg(test)]
 mod tests {
     use prometheus_client::metrics::gauge::Gauge;
+    use prometheus_client::registry::Registry;
 
     use super::*;
+    use crate::depth::{Depths, Limit};
     use crate::limits::Waiting;
 
     /// A request of one byte for these lanes, and the one that waits for its answer.
@@ -272,7 +279,9 @@ mod tests {
         let (answer, pending) = oneshot::channel();
         let room = Waiting::new(100, Gauge::default()).reserve_patiently(1).await;
         let wanted = Wanted { rows: Vec::new(), rejected: Vec::new(), ordered: ordered.to_vec() };
-        line.submissions.push_back(Submission { wanted, bytes: 1, answer, room });
+        let metrics = Metrics::register(&mut Registry::default());
+        let admitted = Arc::new(Depths::new(Limit::default(), metrics)).admit(&[]).unwrap();
+        line.submissions.push_back(Submission { wanted, bytes: 1, answer, room, admitted });
         Pending(pending)
     }
 

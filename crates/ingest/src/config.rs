@@ -35,6 +35,11 @@ pub struct Config {
     pub committers: u32,
     /// How much one commit takes at most. What is waiting beyond it is left to the next commit.
     pub commit_bytes_max: ByteSize,
+    /// How many events may be queued in all, until requests for more are refused. Each destination may have lower
+    /// limits of its own.
+    pub queued_events_max: u64,
+    /// How many bytes may be queued in all, as they will be sent; the database stores them compressed.
+    pub queued_bytes_max: ByteSize,
     /// How many calls and streams one connection may have open.
     pub calls_per_connection_max: u32,
     /// How often the configuration is looked up when no notification came.
@@ -77,6 +82,8 @@ impl Default for Config {
             waiting_time_max: Duration::from_secs(5),
             committers: 2,
             commit_bytes_max: ByteSize::mib(4),
+            queued_events_max: 100_000_000,
+            queued_bytes_max: ByteSize::gb(100),
             calls_per_connection_max: 256,
             catalog_poll: Duration::from_secs(2),
             keepalive: Duration::from_secs(30),
@@ -111,6 +118,8 @@ impl Config {
             ("waiting_bytes_max", (request..=2 << 30).contains(&waiting), "from request_bytes_max to 2GiB"),
             ("committers", (1..=32).contains(&self.committers), "from 1 to 32"),
             ("commit_bytes_max", self.commit_bytes_max.as_u64() >= 1 << 10, "1KiB or more"),
+            ("queued_events_max", self.queued_events_max >= 1, "1 or more"),
+            ("queued_bytes_max", self.queued_bytes_max.as_u64() >= 1_000_000, "1MB or more"),
             ("calls_per_connection_max", self.calls_per_connection_max >= 1, "1 or more"),
             ("catalog_poll", self.catalog_poll >= Duration::from_millis(50), "50ms or more"),
             ("keepalive", self.keepalive >= Duration::from_secs(1), "1s or more"),

@@ -15,8 +15,9 @@ use tonic::metadata::MetadataMap;
 use crate::auth::{self, AuthError, KeyHash};
 use crate::catalog::Source;
 use crate::committer::{CommitError, Committer, Pending};
+use crate::depth::Depths;
 use crate::limits::{RequestLimits, Room, Waiting};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OfVerdict, Verdict};
 use crate::pipeline::{self, Mapped};
 use crate::readiness::Readiness;
 use crate::status;
@@ -33,6 +34,7 @@ pub(crate) struct Intake {
     pub(crate) waiting: Waiting,
     pub(crate) patience: Duration,
     pub(crate) committer: Arc<Committer>,
+    pub(crate) depths: Arc<Depths>,
     pub(crate) metrics: Metrics,
 }
 
@@ -84,14 +86,34 @@ impl Intake {
         pipeline::run(source, events, &self.event_limits, &self.metrics).await
     }
 
-    /// Hands what is wanted to the committers.
-    pub(crate) fn submit(&self, mapped: Mapped, mut room: Room, started: Instant) -> Unanswered {
-        let Mapped { wanted, receipt } = mapped;
+    /// Hands what is wanted to the committers; or, when the queue that a part of it would go to is full, nothing.
+    pub(crate) fn submit(
+        &self,
+        mapped: Mapped,
+        mut room: Room,
+        started: Instant,
+    ) -> Result<Unanswered, Status> {
+        let Mapped { wanted, shares, receipt } = mapped;
+        let admitted = self.depths.admit(&shares).map_err(|full| status::queue_full(&full, RETRY_LATER))?;
+        self.count(&receipt);
         let pending = (!wanted.is_empty()).then(|| {
             room.shrink_to(wanted.bytes());
-            self.committer.submit(wanted, room)
+            self.committer.submit(wanted, room, admitted)
         });
-        Unanswered { receipt, pending, started }
+        Ok(Unanswered { receipt, pending, started })
+    }
+
+    /// Counts what became of the events of a request.
+    pub(crate) fn count(&self, receipt: &Receipt) {
+        let counts = [
+            (Verdict::Accepted, receipt.accepted),
+            (Verdict::Refused, receipt.refused),
+            (Verdict::Unwanted, receipt.unwanted),
+        ];
+        for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            self.metrics.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
+        }
+        self.metrics.payloads.inc_by(u64::from(receipt.queued));
     }
 
     /// The receipt, once the request is committed.

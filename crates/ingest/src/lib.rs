@@ -8,6 +8,7 @@ mod catalog;
 mod committer;
 mod config;
 mod decode;
+mod depth;
 mod intake;
 mod limits;
 mod metrics;

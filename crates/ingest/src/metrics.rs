@@ -47,6 +47,10 @@ pub struct Metrics {
     pub(crate) unmapped: Family<OfMapping, Counter>,
     pub(crate) unauthenticated: Counter,
     pub(crate) exhausted: Counter,
+    pub(crate) queue_refused: Family<OfMapping, Counter>,
+    pub(crate) queue_full: Family<OfMapping, Gauge>,
+    pub(crate) queued_events: Gauge,
+    pub(crate) queued_bytes: Gauge,
     pub(crate) request_duration: Histogram,
     pub(crate) commits: Family<OfCommit, Counter>,
     pub(crate) commit_duration: Histogram,
@@ -88,6 +92,7 @@ impl Metrics {
             "Calls refused because too much was waiting",
             metrics.exhausted.clone(),
         );
+        metrics.register_depth(registry);
         registry.register_with_unit(
             "request_duration",
             "Time from reading a request, or a message of a stream, to its acknowledgement",
@@ -131,6 +136,26 @@ impl Metrics {
         metrics
     }
 
+    fn register_depth(&self, registry: &mut Registry) {
+        registry.register(
+            "queue_refused",
+            "Requests refused because the queue of a mapping, or of all, was full",
+            self.queue_refused.clone(),
+        );
+        registry.register(
+            "queue_full",
+            "1 while requests are refused because the queue of a mapping, or of all, is full",
+            self.queue_full.clone(),
+        );
+        registry.register("queued_events", "Events queued in all, nearly", self.queued_events.clone());
+        registry.register_with_unit(
+            "queued",
+            "Bytes queued in all as they will be sent, nearly",
+            Unit::Bytes,
+            self.queued_bytes.clone(),
+        );
+    }
+
     fn new() -> Self {
         Self {
             events: Family::default(),
@@ -138,6 +163,10 @@ impl Metrics {
             unmapped: Family::default(),
             unauthenticated: Counter::default(),
             exhausted: Counter::default(),
+            queue_refused: Family::default(),
+            queue_full: Family::default(),
+            queued_events: Gauge::default(),
+            queued_bytes: Gauge::default(),
             request_duration: Histogram::new(exponential_buckets(0.000_5, 2.0, 15)),
             commits: Family::default(),
             commit_duration: Histogram::new(exponential_buckets(0.000_5, 2.0, 15)),

@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::catalog::{Mapping, Source};
 use crate::committer::Wanted;
 use crate::decode::{self, Refusal};
-use crate::metrics::{Metrics, OfMapping, OfVerdict, Verdict};
+use crate::depth::{Amount, Share};
+use crate::metrics::{Metrics, OfMapping};
 use crate::rows::Row;
 
 /// How many bytes of events are worked on before other calls get their turn: some 200 µs.
@@ -48,6 +49,8 @@ pub(crate) async fn run(source: &Source, events: &[v1::Event], limits: &Limits, 
 #[derive(Debug)]
 pub(crate) struct Mapped {
     pub(crate) wanted: Wanted,
+    /// What `wanted` adds to which lanes.
+    pub(crate) shares: Vec<Share>,
     pub(crate) receipt: Receipt,
 }
 
@@ -133,25 +136,17 @@ impl<'a> Request<'a> {
     }
 
     fn finish(self) -> Mapped {
-        let counts = [
-            (Verdict::Accepted, self.receipt.accepted),
-            (Verdict::Refused, self.receipt.refused),
-            (Verdict::Unwanted, self.receipt.unwanted),
-        ];
-        for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            self.metrics.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
-        }
-        self.metrics.payloads.inc_by(u64::from(self.receipt.queued));
-        let ordered = self.lanes.iter().filter(|lane| lane.mapping.is_ordered && !lane.is_empty());
-        let ordered = ordered.map(|lane| lane.mapping.id).collect();
+        let shares: Vec<Share> = self.lanes.iter().filter_map(Lane::share).collect();
+        let ordered = shares.iter().filter(|share| share.mapping.is_ordered);
+        let ordered = ordered.map(|share| share.mapping.id).collect();
         let rows = self.lanes.into_iter().flat_map(Lane::into_rows).collect();
-        Mapped { wanted: Wanted { rows, rejected: self.rejected, ordered }, receipt: self.receipt }
+        Mapped { wanted: Wanted { rows, rejected: self.rejected, ordered }, shares, receipt: self.receipt }
     }
 }
 
 /// One mapping's share of a request.
 struct Lane<'a> {
-    mapping: &'a Mapping,
+    mapping: &'a Arc<Mapping>,
     rows: Vec<Row>,
     /// The last row of each resolved target; a static target has its last row at the end.
     open: HashMap<String, usize>,
@@ -207,8 +202,14 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    fn is_empty(&self) -> bool {
-        self.rows.iter().all(Row::is_empty)
+    /// What it adds to its queue, if anything.
+    fn share(&self) -> Option<Share> {
+        let mut amount = Amount::default();
+        for row in self.rows.iter().filter(|row| !row.is_empty()) {
+            amount.events += u64::from(row.events());
+            amount.bytes += row.bytes() as u64;
+        }
+        (amount.events > 0).then(|| Share { mapping: Arc::clone(self.mapping), amount })
     }
 
     fn into_rows(self) -> impl Iterator<Item = Row> {

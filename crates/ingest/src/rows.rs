@@ -69,6 +69,10 @@ impl Row {
         self.events == 0
     }
 
+    pub(crate) fn events(&self) -> u32 {
+        self.events
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.payload.len()
     }

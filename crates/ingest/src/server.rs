@@ -25,6 +25,7 @@ use tracing::{info, warn};
 
 use crate::committer::Committer;
 use crate::config::{Config, ConfigError, Tls};
+use crate::depth::{Depths, Limit};
 use crate::intake::Intake;
 use crate::limits::{RequestLimits, Waiting};
 use crate::metrics::Metrics;
@@ -98,11 +99,15 @@ pub async fn run(
         is_troubled: false,
     };
     let ended = CancellationToken::new();
+    let limit =
+        Limit { events: Some(config.queued_events_max), bytes: Some(config.queued_bytes_max.as_u64()) };
+    let depths = Arc::new(Depths::new(limit, metrics.clone()));
+    tasks.spawn(Arc::clone(&depths).watch(queue.clone(), ended.clone()));
     tasks.spawn(wake(queue, Arc::clone(&committer), ended.clone()));
     // Before anyone can ask: the health service starts with `SERVING`.
     keeper.not_serving().await;
     tasks.spawn(keeper.run(stop.clone()));
-    let intake = intake(&config, Arc::clone(&committer), readiness, metrics);
+    let intake = intake(&config, Arc::clone(&committer), depths, readiness, metrics);
     let routes = routes(&config, intake, health_service, &stop)?;
 
     let served = serve(&config, routes, listener, &stop, &mut tasks).await;
@@ -196,6 +201,7 @@ fn routes(
 fn intake(
     config: &Config,
     committer: Arc<Committer>,
+    depths: Arc<Depths>,
     readiness: watch::Receiver<Readiness>,
     metrics: Metrics,
 ) -> Intake {
@@ -212,6 +218,7 @@ fn intake(
         waiting: Waiting::new(config.waiting_bytes_max.as_u64(), metrics.waiting_bytes.clone()),
         patience: config.waiting_time_max,
         committer,
+        depths,
         metrics,
     }
 }

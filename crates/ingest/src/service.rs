@@ -59,10 +59,11 @@ impl Service {
         let mapped = self.intake.map(source, &request.events).await;
         let refused = mapped.refused();
         if mapped.receipt.accepted == 0 || (request.all_or_nothing && !refused.is_empty()) {
+            self.intake.count(&mapped.receipt);
             return Err(status::events_refused(&refused));
         }
         drop(request);
-        let mut unanswered = self.intake.submit(mapped, room, started);
+        let mut unanswered = self.intake.submit(mapped, room, started)?;
         self.intake.answer(&mut unanswered).await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a status fits into response headers; what it quotes is bounded.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use signalpost_proto::v1::Problem;
@@ -9,6 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::auth::AuthError;
+use crate::depth::QueueFull;
 
 const DOMAIN: &str = "signalpost";
 /// How many refused events a status names; gRPC clients accept about 8 KB of headers.
@@ -77,6 +79,15 @@ fn violation(problem: &Problem) -> FieldViolation {
 /// Too much is waiting.
 pub(crate) fn exhausted(message: &str, retry_after: Duration) -> Status {
     Status::with_error_details(Code::ResourceExhausted, message, retry("WAITING_LIMIT", retry_after))
+}
+
+/// Too much is queued already where a part of the request would go.
+pub(crate) fn queue_full(full: &QueueFull, retry_after: Duration) -> Status {
+    let mut metadata = HashMap::from([(String::from("setting"), full.setting.clone())]);
+    metadata.extend(full.mapping.clone().map(|mapping| (String::from("mapping"), mapping)));
+    let mut details = ErrorDetails::with_error_info("QUEUE_FULL", DOMAIN, metadata);
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(Code::ResourceExhausted, full.to_string(), details)
 }
 
 /// Not now: the events may not have been stored, and are not acknowledged.

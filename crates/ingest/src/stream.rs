@@ -103,7 +103,7 @@ async fn accept(
     let bytes = intake.measure(&format!("message {number}: events"), &events)?;
     let room = intake.reserve_patiently(&source, bytes).await;
     let mapped = intake.map(&source, &events).await;
-    let unanswered = intake.submit(mapped, room, started);
+    let unanswered = intake.submit(mapped, room, started)?;
     Ok(Some(Message { number, bytes, unanswered }))
 }
 

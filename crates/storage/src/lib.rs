@@ -25,8 +25,8 @@ pub use catalog::{
 pub use error::StorageError;
 pub use notify::{Channel, Wakeups};
 pub use queue::{
-    AttemptLog, BuryReason, BuryRow, Found, Hold, NewBatch, NewRejected, Owned, OwnerId, OwnershipStore,
-    PARTITIONS, PutRow, Queue, Row, Settled, Settlement, Snapshot, partition_of,
+    AttemptLog, BuryReason, BuryRow, Depth, Found, Hold, NewBatch, NewRejected, Owned, OwnerId,
+    OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement, Snapshot, partition_of,
 };
 pub use retention::Retention;
 pub use schema::{MIGRATOR, Migrated, migrate};

@@ -11,6 +11,7 @@
 //! recorded in one transaction that holds only while the dispatcher owns the row's partition; a row that was read is a
 //! hint until `load` finds it.
 
+mod depth;
 mod enqueue;
 mod partition;
 mod settle;
@@ -18,6 +19,7 @@ mod tail;
 
 use sqlx::PgPool;
 
+pub use depth::Depth;
 pub use enqueue::{NewBatch, NewRejected};
 pub use partition::{Hold, Owned, OwnerId, OwnershipStore, PARTITIONS, partition_of};
 pub use settle::{AttemptLog, BuryReason, BuryRow, PutRow, Settled, Settlement};

@@ -12,6 +12,7 @@ const TIMEOUT_MAX: Duration = Duration::from_mins(15);
 const BATCH_WAIT_MAX: Duration = Duration::from_mins(10);
 const BATCH_BYTES_MIN: u64 = 1_000;
 const BATCH_BYTES_MAX: u64 = 32_000_000;
+const QUEUE_BYTES_MIN: u64 = 1_000_000;
 const WITHIN_MAX: Duration = Duration::from_hours(24 * 30);
 const DELAY_MIN: Duration = Duration::from_millis(1);
 const DELAY_MAX: Duration = Duration::from_hours(24);
@@ -46,6 +47,16 @@ pub(crate) fn batch_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D
     let holds = (BATCH_BYTES_MIN..=BATCH_BYTES_MAX).contains(&value);
     let value = accept(value, holds, "a size from 1000 to 32000000 bytes")?;
     usize::try_from(value).map_err(Error::custom)
+}
+
+pub(crate) fn queue_events_max<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let value = Option::<u64>::deserialize(from)?;
+    accept(value, value.is_none_or(|events| events >= 1), "a number of 1 or more")
+}
+
+pub(crate) fn queue_bytes_max<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let value = Option::<ByteSize>::deserialize(from)?.map(|size| size.as_u64());
+    accept(value, value.is_none_or(|bytes| bytes >= QUEUE_BYTES_MIN), "a size of 1MB or more")
 }
 
 pub(crate) fn within<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

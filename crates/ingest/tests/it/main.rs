@@ -5,6 +5,7 @@
 mod accept;
 mod auth;
 mod catalog;
+mod depth;
 mod drain;
 mod limits;
 mod order;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod catalog;
+mod depth;
 mod fencing;
 mod functions;
 mod ownership;

@@ -54,6 +54,7 @@ async fn pages_and_loads_look_rows_up_by_key() {
         ("page.sql", &["1", "0", "100", "false"][..]),
         ("load.sql", &["'{1,2}'", "'{10000,20000}'"][..]),
         ("backlog.sql", &["'{1,2}'"][..]),
+        ("depths_of.sql", &["'{1,2}'"][..]),
     ] {
         let plan = plan(&storage, file, values).await;
         assert!(plan.contains("batches_pkey") && !plan.contains("Seq Scan on batches"), "{file}: {plan}");
