@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
 use signalpost_postgres::{Options, Server};
 use signalpost_storage::{
-    ConnectOptions, SealingKeys, Storage, Wanted, WantedDestination, WantedMapping, WantedSource,
+    ConnectOptions, SealingKeys, Secrets, Storage, Wanted, WantedDestination, WantedMapping, WantedSource,
 };
 
 pub(crate) use process::{Process, Role};
@@ -132,6 +132,7 @@ pub(crate) fn destination(name: &str, url: &str, fields: serde_json::Value) -> W
         name: name.to_owned(),
         enabled: true,
         shared_secret: Some(Secret::new(SECRET)),
+        secrets: Secrets::default(),
         signature: SignatureMode::Body,
         numbers: Numbers::Ecmascript,
         delivery,

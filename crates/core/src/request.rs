@@ -3,7 +3,7 @@
 //! A [`Prepared`] holds what does not change from request to request of one target; it is made once and used many times.
 //! Headers are set in this order, later wins (names without case):
 //! 1. ours: `user-agent`, `accept`, `x-signalpost-batch-id`, `x-signalpost-attempt`, `x-signalpost-maybe-repeated`
-//! 2. `x-signature`
+//! 2. `x-signature`, `x-signature-previous`, `webhook-id`, `webhook-timestamp`, `webhook-signature`
 //! 3. those of the mapping; the text `undefined` deletes a header, also one of ours
 //! 4. `content-type: application/json`, always, when there is a body
 //!
@@ -18,10 +18,16 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 use uuid::Uuid;
 
+use crate::signature::Signatures;
+
 /// What a receiver sees as `user-agent`.
 pub const USER_AGENT_TEXT: &str = concat!("Signalpost/", env!("CARGO_PKG_VERSION"));
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
+const SIGNATURE_PREVIOUS: HeaderName = HeaderName::from_static("x-signature-previous");
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const BATCH_ID: HeaderName = HeaderName::from_static("x-signalpost-batch-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-signalpost-attempt");
 const MAYBE_REPEATED: HeaderName = HeaderName::from_static("x-signalpost-maybe-repeated");
@@ -151,11 +157,11 @@ impl Prepared {
         &self.uri
     }
 
-    /// One request. `signature` is the hex text for `x-signature`, when there is a secret and something to sign.
+    /// One request.
     pub fn request(
         &self,
         body: Option<Bytes>,
-        signature: Option<&str>,
+        signatures: &Signatures,
         identity: Identity,
     ) -> OutboundRequest {
         let mut headers = self.headers.clone();
@@ -164,13 +170,21 @@ impl Prepared {
                 headers.insert(name, value);
             }
         };
-        if let Some(Ok(signature)) = signature.map(HeaderValue::from_str) {
-            set(SIGNATURE, signature);
-        }
+        let text = |text: &str| HeaderValue::from_str(text).expect("hex, base64 and digits are legal");
         let mut id = Uuid::encode_buffer();
-        if let Ok(id) = HeaderValue::from_str(identity.batch_id.hyphenated().encode_lower(&mut id)) {
-            set(BATCH_ID, id);
+        let id = text(identity.batch_id.hyphenated().encode_lower(&mut id));
+        let shared = [(SIGNATURE, &signatures.shared), (SIGNATURE_PREVIOUS, &signatures.previous)];
+        for (name, signature) in shared {
+            if let Some(signature) = signature {
+                set(name, text(signature));
+            }
         }
+        if let Some((timestamp, signature)) = &signatures.webhook {
+            set(WEBHOOK_ID, id.clone());
+            set(WEBHOOK_TIMESTAMP, HeaderValue::from(*timestamp));
+            set(WEBHOOK_SIGNATURE, text(signature));
+        }
+        set(BATCH_ID, id);
         set(ATTEMPT, HeaderValue::from(identity.attempt));
         if identity.is_maybe_repeated {
             set(MAYBE_REPEATED, HeaderValue::from_static("true"));

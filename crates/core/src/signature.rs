@@ -1,11 +1,17 @@
-//! `X-Signature`: lower-case hex HMAC-SHA1 over the exact bytes of a request's body.
+//! `X-Signature`: lower-case hex HMAC-SHA1 over the exact bytes of a request's body; and what signs beside it.
 //!
-//! Invariant: what is signed is what is sent; this module never looks inside the bytes.
+//! Invariant: what is signed is what is sent.
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+
+mod signers;
+mod webhook;
+
+pub use signers::{Signatures, Signers};
+pub use webhook::{InvalidWebhookSecret, WebhookSigner};
 
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Signature";

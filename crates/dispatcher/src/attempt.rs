@@ -7,11 +7,11 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
+use signalpost_core::batch;
 use signalpost_core::outcome::{self, EventOutcome, Failure, Outcome};
 use signalpost_core::request::{InvalidRequest, OutboundRequest, Prepared};
-use signalpost_core::signature::{SignatureMode, Signer};
+use signalpost_core::signature::Signers;
 use signalpost_core::target::Target;
-use signalpost_core::{batch, json};
 
 use crate::lanes::action::{Attempted, Request, RequestBody};
 use crate::transport::{Answer, Egress, NoAnswer, Transport};
@@ -28,10 +28,8 @@ const LOCATION_MAX: usize = 500;
 pub(crate) struct Route {
     /// The target of events that have none of their own; an error when they need one.
     pub(crate) target: Result<Prepared, String>,
-    /// Signs, when there is a secret.
-    pub(crate) signer: Option<Signer>,
-    /// What is signed.
-    pub(crate) signature: SignatureMode,
+    /// What it signs with.
+    pub(crate) signers: Signers,
     /// Time-out and addresses.
     pub(crate) egress: Egress,
 }
@@ -64,17 +62,18 @@ pub(crate) async fn attempt(transport: &impl Transport, route: &Route, request: 
 /// The exact request.
 fn prepare(route: &Route, request: &Request) -> Result<OutboundRequest, String> {
     let body = body(&request.body);
-    let signature = body.as_ref().and_then(|body| sign(route, &request.body, body));
+    let is_batch = !matches!(request.body, RequestBody::Single(_));
+    let signatures = route.signers.sign(body.as_deref(), is_batch, request.identity.batch_id, seconds);
     match &request.target {
         None => {
             let prepared = route.target.as_ref().map_err(Clone::clone)?;
-            Ok(prepared.request(body, signature.as_deref(), request.identity))
+            Ok(prepared.request(body, &signatures, request.identity))
         }
         Some(text) => {
             let target = Target::from_json(text)
                 .map_err(|error| format!("the queued target can not be read: {error}"))?;
             let prepared = prepared(&target).map_err(|error| error.to_string())?;
-            Ok(prepared.request(body, signature.as_deref(), request.identity))
+            Ok(prepared.request(body, &signatures, request.identity))
         }
     }
 }
@@ -94,16 +93,10 @@ fn body(body: &RequestBody) -> Option<Bytes> {
     }
 }
 
-fn sign(route: &Route, shape: &RequestBody, body: &Bytes) -> Option<String> {
-    let signer = route.signer.as_ref()?;
-    match (route.signature, shape) {
-        (SignatureMode::Body, _) | (_, RequestBody::Single(_)) => Some(signer.sign(body)),
-        (SignatureMode::FirstEvent, _) => {
-            let first = json::elements(std::str::from_utf8(body).ok()?).next()?;
-            // Compat: a batch whose first event has no data is not signed at all.
-            (first != "null").then(|| signer.sign(first.as_bytes()))
-        }
-    }
+/// The time as the receiver will compare it with its own.
+#[expect(clippy::disallowed_methods, reason = "`webhook-timestamp` is the wall clock's time of this attempt")]
+fn seconds() -> i64 {
+    DateTime::<Utc>::from(std::time::SystemTime::now()).timestamp()
 }
 
 fn answered(answer: &Answer, events: u32, body_bytes: usize, latency: std::time::Duration) -> Attempted {

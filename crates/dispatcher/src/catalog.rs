@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use signalpost_core::payload::Recipe;
-use signalpost_core::signature::Signer;
-use signalpost_storage::{Catalog, Channel, Destination, MappingRow, SealingKeys, Storage};
+use signalpost_core::secret::Secret;
+use signalpost_core::signature::{Signer, Signers, WebhookSigner};
+use signalpost_storage::{Catalog, Channel, Destination, MappingRow, SealingKeys, Secrets, Storage};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -107,9 +108,22 @@ fn compile_mapping(row: &MappingRow, destination: &Destination) -> Result<(LaneS
     };
     let route = Route {
         target,
-        signer: destination.shared_secret.as_ref().filter(|secret| !secret.is_empty()).map(Signer::new),
-        signature: destination.signature,
+        signers: signers(destination)?,
         egress: Egress { timeout: delivery.timeout, allow: delivery.allow.clone().into() },
     };
     Ok((lane, route))
+}
+
+fn signers(destination: &Destination) -> Result<Signers, String> {
+    let signer =
+        |secret: &Option<Secret>| secret.as_ref().filter(|secret| !secret.is_empty()).map(Signer::new);
+    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret } = &destination.secrets;
+    let webhook = WebhookSigner::new(webhook_secret.iter().chain(previous_webhook_secret))
+        .map_err(|error| format!("a webhook secret {error}"))?;
+    Ok(Signers {
+        shared: signer(&destination.shared_secret),
+        previous: signer(previous_shared_secret),
+        mode: destination.signature,
+        webhook,
+    })
 }

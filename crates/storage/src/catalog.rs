@@ -6,6 +6,7 @@
 mod apply;
 mod load;
 mod sealing;
+mod secrets;
 mod wanted;
 
 use sqlx::PgPool;
@@ -14,6 +15,7 @@ use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signatu
 
 pub use apply::{ApplyError, Change, ChangeKind, FieldChange};
 pub use sealing::{SealingKeyError, SealingKeys};
+pub use secrets::Secrets;
 pub use wanted::{Wanted, WantedDestination, WantedMapping, WantedSource};
 
 use crate::StorageError;
@@ -58,6 +60,8 @@ pub struct Destination {
     pub enabled: bool,
     /// The secret of `X-Signature`; none: requests are not signed.
     pub shared_secret: Option<Secret>,
+    /// What else it signs with.
+    pub secrets: Secrets,
     /// What the signature covers.
     pub signature: SignatureMode,
     /// How numbers are written.

@@ -19,7 +19,7 @@ use sqlx::{
 
 pub use catalog::{
     ApplyError, Catalog, CatalogStore, Change, ChangeKind, Destination, FieldChange, MappingRow,
-    SealingKeyError, SealingKeys, Source, Wanted, WantedDestination, WantedMapping, WantedSource,
+    SealingKeyError, SealingKeys, Secrets, Source, Wanted, WantedDestination, WantedMapping, WantedSource,
     WriteKeyHash,
 };
 pub use error::StorageError;

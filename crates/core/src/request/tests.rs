@@ -13,7 +13,11 @@ fn prepared(url: &str, headers: &[(&str, &str)]) -> Result<Prepared, InvalidRequ
 fn header(headers: &[(&str, &str)], name: &str) -> Option<String> {
     let request = prepared("http://h/", headers).unwrap().request(
         Some(Bytes::from_static(b"{}")),
-        Some("abc"),
+        &Signatures {
+            shared: Some("abc".to_owned()),
+            previous: Some("def".to_owned()),
+            webhook: Some((7, "v1,ghi v1,jkl".to_owned())),
+        },
         IDENTITY,
     );
     request.header_lines().find(|(found, _)| *found == name).map(|(_, value)| value)
@@ -24,6 +28,10 @@ fn our_headers_say_who_and_which() {
     assert_eq!(header(&[], "user-agent").unwrap(), USER_AGENT_TEXT);
     assert_eq!(header(&[], "accept").unwrap(), "*/*");
     assert_eq!(header(&[], "x-signature").unwrap(), "abc");
+    assert_eq!(header(&[], "x-signature-previous").unwrap(), "def");
+    assert_eq!(header(&[], "webhook-id"), header(&[], "x-signalpost-batch-id"));
+    assert_eq!(header(&[], "webhook-timestamp").unwrap(), "7");
+    assert_eq!(header(&[], "webhook-signature").unwrap(), "v1,ghi v1,jkl");
     assert_eq!(header(&[], "x-signalpost-batch-id").unwrap(), "00000000-0000-0000-0000-000000000007");
     assert_eq!(header(&[], "x-signalpost-attempt").unwrap(), "1");
     assert_eq!(header(&[], "x-signalpost-maybe-repeated"), None);
@@ -46,9 +54,9 @@ fn the_text_undefined_deletes_a_header() {
 fn a_body_is_always_json_and_without_one_a_mapped_content_type_stays() {
     assert_eq!(header(&[("Content-Type", "text/plain")], "content-type").unwrap(), "application/json");
     let target = prepared("http://h/", &[("Content-Type", "text/plain")]).unwrap();
-    assert_eq!(target.request(None, None, IDENTITY).headers[CONTENT_TYPE], "text/plain");
+    assert_eq!(target.request(None, &Signatures::default(), IDENTITY).headers[CONTENT_TYPE], "text/plain");
     let plain = prepared("http://h/", &[]).unwrap();
-    assert!(!plain.request(None, None, IDENTITY).headers.contains_key(CONTENT_TYPE));
+    assert!(!plain.request(None, &Signatures::default(), IDENTITY).headers.contains_key(CONTENT_TYPE));
 }
 
 #[test]
@@ -59,7 +67,8 @@ fn names_that_differ_in_case_only_are_joined() {
 #[test]
 fn blanks_around_a_value_do_not_arrive_and_latin1_does() {
     assert_eq!(header(&[("x-a", " \tcafé ")], "x-a").unwrap(), "café");
-    let request = prepared("http://h/", &[("x-a", "é")]).unwrap().request(None, None, IDENTITY);
+    let request =
+        prepared("http://h/", &[("x-a", "é")]).unwrap().request(None, &Signatures::default(), IDENTITY);
     assert_eq!(request.headers["x-a"].as_bytes(), [0xe9]);
 }
 
@@ -85,10 +94,14 @@ fn an_illegal_header_is_named() {
 #[test]
 fn credentials_become_basic_authorization_unless_one_is_mapped() {
     let url = "https://us%40er:p%3Aw@example.com/a?b=c#frag";
-    let request = prepared(url, &[]).unwrap().request(None, None, IDENTITY);
+    let request = prepared(url, &[]).unwrap().request(None, &Signatures::default(), IDENTITY);
     assert_eq!(request.uri, "https://example.com/a?b=c");
     assert_eq!(request.headers[AUTHORIZATION], "Basic dXNAZXI6cDp3");
-    let mapped = prepared(url, &[("Authorization", "Bearer x")]).unwrap().request(None, None, IDENTITY);
+    let mapped = prepared(url, &[("Authorization", "Bearer x")]).unwrap().request(
+        None,
+        &Signatures::default(),
+        IDENTITY,
+    );
     assert_eq!(mapped.headers[AUTHORIZATION], "Bearer x");
 }
 
@@ -102,7 +115,7 @@ fn what_is_no_http_url_is_refused() {
 #[test]
 fn a_repeated_request_says_that_it_may_be_one() {
     let identity = Identity { attempt: 3, is_maybe_repeated: true, ..IDENTITY };
-    let request = prepared("http://h/", &[]).unwrap().request(None, None, identity);
+    let request = prepared("http://h/", &[]).unwrap().request(None, &Signatures::default(), identity);
     assert_eq!(request.headers["x-signalpost-maybe-repeated"], "true");
     assert_eq!(request.headers["x-signalpost-attempt"], "3");
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rustls::RootCertStore;
 use signalpost_core::outcome::Failure;
 use signalpost_core::request::{Identity, OutboundRequest, Prepared};
+use signalpost_core::signature::Signatures;
 use signalpost_dispatcher::transport::{Answer, Client, Egress, NoAnswer, Transport as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,7 +80,7 @@ fn request(scheme: &str, body: Bytes) -> OutboundRequest {
     let identity = Identity { batch_id: uuid::Uuid::nil(), attempt: 1, is_maybe_repeated: false };
     Prepared::new("POST", &format!("{scheme}://receiver.test/"), &[]).unwrap().request(
         Some(body),
-        None,
+        &Signatures::default(),
         identity,
     )
 }

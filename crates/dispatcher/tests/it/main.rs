@@ -9,5 +9,6 @@ mod housekeeping;
 mod outage;
 mod ownership;
 mod retry;
+mod signatures;
 mod support;
 mod transport;

@@ -10,7 +10,8 @@ use signalpost_core::secret::Secret;
 use signalpost_core::signature::SignatureMode;
 use signalpost_dispatcher::{Config, Metrics, run};
 use signalpost_storage::{
-    ConnectOptions, NewBatch, SealingKeys, Storage, Wanted, WantedDestination, WantedMapping, WantedSource,
+    ConnectOptions, NewBatch, SealingKeys, Secrets, Storage, Wanted, WantedDestination, WantedMapping,
+    WantedSource,
 };
 use signalpost_testkit as testkit;
 use tokio::task::JoinHandle;
@@ -22,6 +23,7 @@ pub(crate) const SECRET: &str = "shared secret";
 /// A destination in the making.
 pub(crate) struct Setup {
     pub(crate) signature: SignatureMode,
+    pub(crate) secrets: Secrets,
     pub(crate) delivery: Value,
     pub(crate) mappings: Vec<Value>,
 }
@@ -31,6 +33,7 @@ impl Setup {
     pub(crate) fn to(url: &str, batching: bool) -> Self {
         Self {
             signature: SignatureMode::Body,
+            secrets: Secrets::default(),
             delivery: json!({ "batch_wait": "50ms", "retry": { "base": "20ms" }, "allow": ["127.0.0.0/8", "::1/128"] }),
             mappings: vec![mapping(url, batching)],
         }
@@ -81,6 +84,7 @@ impl Setup {
             name: "warehouse".to_owned(),
             enabled: true,
             shared_secret: Some(Secret::new(SECRET)),
+            secrets: self.secrets.clone(),
             signature: self.signature,
             numbers: Numbers::Ecmascript,
             delivery,

@@ -18,6 +18,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{RootCertStore, ServerConfig};
 use signalpost_core::outcome::Failure;
 use signalpost_core::request::{Identity, OutboundRequest, Prepared};
+use signalpost_core::signature::Signatures;
 use signalpost_dispatcher::transport::{Client, Egress, Lookup, Transport as _};
 use signalpost_testkit::receiver;
 use tokio::net::TcpListener;
@@ -63,7 +64,11 @@ pub(crate) fn egress() -> Egress {
 
 fn request(url: &str) -> OutboundRequest {
     let identity = Identity { batch_id: uuid::Uuid::nil(), attempt: 1, is_maybe_repeated: false };
-    Prepared::new("POST", url, &[]).unwrap().request(Some(Bytes::from_static(b"{}")), None, identity)
+    Prepared::new("POST", url, &[]).unwrap().request(
+        Some(Bytes::from_static(b"{}")),
+        &Signatures::default(),
+        identity,
+    )
 }
 
 pub(crate) fn always(address: SocketAddr) -> Lookup {

@@ -12,7 +12,7 @@ use signalpost_proto::v1::event::Form;
 use signalpost_proto::v1::ingest_service_client::IngestServiceClient;
 use signalpost_proto::v1::{Event, PublishRequest, Receipt};
 use signalpost_storage::{
-    ConnectOptions, SealingKeys, Storage, Wanted, WantedDestination, WantedMapping, WantedSource,
+    ConnectOptions, SealingKeys, Secrets, Storage, Wanted, WantedDestination, WantedMapping, WantedSource,
 };
 use signalpost_testkit::eventually;
 use tokio::net::TcpListener;
@@ -171,6 +171,7 @@ pub(crate) fn shop(mappings: Vec<WantedMapping>) -> Wanted {
         name: "warehouse".to_owned(),
         enabled: true,
         shared_secret: None,
+        secrets: Secrets::default(),
         signature: SignatureMode::Body,
         numbers: Numbers::Ecmascript,
         delivery: Delivery::default(),

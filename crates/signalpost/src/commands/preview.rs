@@ -16,7 +16,6 @@ use signalpost_core::event::{Event, Stamp};
 use signalpost_core::json::Limits;
 use signalpost_core::payload::Recipe;
 use signalpost_core::request::{Identity, Prepared};
-use signalpost_core::signature::{SignatureMode, Signer};
 use signalpost_core::target::Target;
 use signalpost_core::trigger::{Explanation, Trigger, explain};
 use uuid::Uuid;
@@ -177,32 +176,25 @@ fn group(recipe: &Recipe, target: Target, number: usize, payload: String, groups
 }
 
 fn requests(mapping: &Mapping, is_batched: bool, groups: Vec<Group>) -> anyhow::Result<Vec<Shown>> {
-    let signer = mapping.secret.as_ref().map(Signer::new);
     let request = |group: Group| {
-        let first = group.payloads[0].clone();
         let body = if is_batched {
             let interiors: Vec<Bytes> = group.payloads.into_iter().map(Bytes::from).collect();
             Some(batch::join(&interiors))
         } else {
-            Some(Bytes::from(first.clone())).filter(|body| body != "null")
+            group.payloads.into_iter().next().filter(|body| body != "null").map(Bytes::from)
         };
-        let covered: Option<&[u8]> = match mapping.signature {
-            SignatureMode::FirstEvent if is_batched => {
-                Some(first.as_bytes()).filter(|first| *first != b"null")
-            }
-            _ => body.as_deref(),
-        };
-        let signature = signer.as_ref().zip(covered).map(|(signer, bytes)| signer.sign(bytes));
+        let identity = Identity { batch_id: Uuid::nil(), attempt: 1, is_maybe_repeated: false };
+        let signatures =
+            mapping.signers.sign(body.as_deref(), is_batched, identity.batch_id, || now().timestamp());
         let Target { url, method, headers, .. } = &group.target;
         let prepared = Prepared::new(method.as_str(), url, headers).map_err(Failure::input)?;
-        let identity = Identity { batch_id: Uuid::nil(), attempt: 1, is_maybe_repeated: false };
-        let request = prepared.request(body, signature.as_deref(), identity);
+        let request = prepared.request(body, &signatures, identity);
         Ok(Shown {
             events: group.numbers,
             method: request.method.to_string(),
             url: request.uri.to_string(),
             headers: request.header_lines().map(|(name, value)| (name.to_owned(), value)).collect(),
-            signature,
+            signature: signatures.shared,
             body: request.body.map(|body| String::from_utf8_lossy(&body).into_owned()),
         })
     };

@@ -12,7 +12,8 @@ use serde_json::Value;
 use signalpost_core::delivery::Delivery;
 use signalpost_core::json::Numbers;
 use signalpost_core::secret::Secret;
-use signalpost_storage::{Wanted, WantedDestination, WantedMapping, WantedSource};
+use signalpost_core::signature::WebhookSigner;
+use signalpost_storage::{Secrets, Wanted, WantedDestination, WantedMapping, WantedSource};
 
 use super::check;
 use super::formats;
@@ -95,6 +96,9 @@ impl<'a> Reader<'a> {
             "name",
             "enabled",
             "shared_secret",
+            "previous_shared_secret",
+            "webhook_secret",
+            "previous_webhook_secret",
             "signature",
             "numbers",
             "delivery",
@@ -107,17 +111,43 @@ impl<'a> Reader<'a> {
         let mappings = self.many(tree, MAPPINGS);
         self.unique(&mappings, "mapping");
         self.at_most_five(&name, &mappings);
-        let shared_secret =
-            tree.get("shared_secret").and_then(|secret| self.secret(secret, "the shared secret"));
+        let shared_secret = self.optional_secret(tree, "shared_secret");
+        let secrets = Secrets {
+            previous_shared_secret: self.optional_secret(tree, "previous_shared_secret"),
+            webhook_secret: self.webhook_secret(tree, "webhook_secret"),
+            previous_webhook_secret: self.webhook_secret(tree, "previous_webhook_secret"),
+        };
+        for (previous, present) in
+            [("previous_shared_secret", "shared_secret"), ("previous_webhook_secret", "webhook_secret")]
+        {
+            if tree.get(previous).is_some() && tree.get(present).is_none() {
+                self.refuse(place_of_name(tree), &format!("there is a `{previous}`, but no `{present}`"));
+            }
+        }
         WantedDestination {
             name,
             enabled: self.enabled(tree),
-            shared_secret: shared_secret.filter(|secret| !secret.is_empty()),
+            shared_secret,
+            secrets,
             signature: self.choice(tree, "signature"),
             numbers,
             delivery: self.delivery(tree),
             mappings: mappings.iter().map(|mapping| self.mapping(mapping, numbers)).collect(),
         }
+    }
+
+    fn optional_secret(&mut self, destination: &Tree, key: &str) -> Option<Secret> {
+        let secret = destination.get(key).and_then(|secret| self.secret(secret, &format!("`{key}`")));
+        secret.filter(|secret| !secret.is_empty())
+    }
+
+    /// Told at the destination's name: the line of the secret may hold the secret.
+    fn webhook_secret(&mut self, destination: &Tree, key: &str) -> Option<Secret> {
+        let secret = self.optional_secret(destination, key)?;
+        if let Err(error) = WebhookSigner::new([&secret]) {
+            self.refuse(place_of_name(destination), &format!("`{key}` {error}"));
+        }
+        Some(secret)
     }
 
     fn at_most_five(&mut self, destination: &str, mappings: &[Tree]) {
@@ -389,4 +419,8 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem::error(place.clone(), message));
         self.problems.last_mut().expect("just pushed")
     }
+}
+
+fn place_of_name(tree: &Tree) -> &Place {
+    tree.get("name").map_or(&tree.place, |name| &name.place)
 }

@@ -98,6 +98,25 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
+fn secrets_of_a_rotation_are_read_and_checked_and_not_shown() {
+    let secrets = "shared_secret = 'new'\nprevious_shared_secret = 'old'\n\
+                   webhook_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n";
+    let loaded = load_toml(&format!("{SOURCE}{secrets}")).unwrap();
+    let read = &loaded.wanted.sources[0].destinations[0].secrets;
+    assert_eq!(read.previous_shared_secret.as_ref().unwrap().expose(), "old");
+    assert!(read.webhook_secret.is_some() && read.previous_webhook_secret.is_none());
+    let shown = refusal(&format!(
+        "{SOURCE}previous_shared_secret = 'old'\nwebhook_secret = 'hush'\nprevious_webhook_secret = 'whsec_c2hvcnQ='\n"
+    ));
+    assert!(shown.contains("there is a `previous_shared_secret`, but no `shared_secret`"), "{shown}");
+    assert!(shown.contains("`webhook_secret` is not `whsec_` and the base64 of 24 to 64 bytes"), "{shown}");
+    assert!(
+        shown.contains("`previous_webhook_secret` is not `whsec_`") && !shown.contains("hush"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_delivery_setting_is_told_at_its_own_place() {
     let shown =
         refusal(&format!("{SOURCE}delivery = {{ max_concurrency = 0, retry = {{ wihtin = '1h' }} }}\n"));

@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 
 use super::{
     CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource, sealing::Sealed,
+    secrets,
 };
 use crate::StorageError;
 pub use difference::{Change, ChangeKind, FieldChange};
@@ -193,16 +194,25 @@ async fn apply_destination(
     changes: &mut Vec<Change>,
 ) -> Result<(), ApplyError> {
     let name = format!("{source}/{}", wanted.name);
-    let seal = |secret| {
-        keys.seal(secret, &name).map_err(|source| ApplyError::Seal { destination: name.clone(), source })
+    let seal = |secret, owner: &str| {
+        keys.seal(secret, owner).map_err(|source| ApplyError::Seal { destination: name.clone(), source })
     };
     let current = statements::destination(connection, source_id, &wanted.name).await?;
     let fields = difference::of_destination(current.as_ref(), wanted, keys, &name);
     let id = match &current {
         Some(current) if fields.is_empty() => current.id,
         _ => {
-            let sealed: Option<Sealed> = wanted.shared_secret.as_ref().map(seal).transpose()?;
-            statements::put_destination(connection, source_id, wanted, sealed).await?
+            let sealed: Option<Sealed> =
+                wanted.shared_secret.as_ref().map(|secret| seal(secret, &name)).transpose()?;
+            let id = statements::put_destination(connection, source_id, wanted, sealed).await?;
+            for (purpose, secret) in wanted.secrets.by_purpose() {
+                let sealed = secret
+                    .as_ref()
+                    .map(|secret| seal(secret, &secrets::owner(&name, purpose)))
+                    .transpose()?;
+                statements::put_secret(connection, id, purpose, sealed).await?;
+            }
+            id
         }
     };
     changes.extend(Change::of(current.is_none(), format!("destination {name}"), fields));

@@ -6,8 +6,8 @@ use sqlx::types::Json;
 use signalpost_core::secret::Secret;
 
 use super::{
-    Catalog, CatalogStore, Destination, MappingRow, SealingKeyError, SealingKeys, Source, WriteKeyHash,
-    sealing::Sealed,
+    Catalog, CatalogStore, Destination, MappingRow, SealingKeyError, SealingKeys, Secrets, Source,
+    WriteKeyHash, sealing::Sealed, secrets,
 };
 use crate::StorageError;
 
@@ -46,6 +46,11 @@ impl CatalogStore {
         )
         .fetch_all(&mut *snapshot)
         .await?;
+        let sealed_secrets = sqlx::query!(
+            "SELECT destination_id, purpose, sealed, sealing_key FROM signalpost.destination_secrets"
+        )
+        .fetch_all(&mut *snapshot)
+        .await?;
         let mappings = sqlx::query!(
             r#"SELECT id, destination_id, position, name, enabled, paused_at IS NOT NULL AS "paused!", trigger,
                       fields AS "fields: Json<serde_json::Value>"
@@ -67,7 +72,15 @@ impl CatalogStore {
             let shared_secret = sealed
                 .map_or(Ok(None), |sealed| open(&sealed, &name))
                 .map_err(|source| StorageError::Sealed { destination: name.clone(), source })?;
+            let mut more = Secrets::default();
+            for one in sealed_secrets.iter().filter(|one| one.destination_id == row.id) {
+                let sealed = Sealed { key_id: one.sealing_key.clone(), bytes: one.sealed.clone() };
+                let secret = open(&sealed, &secrets::owner(&name, &one.purpose))
+                    .map_err(|source| StorageError::Sealed { destination: name.clone(), source })?;
+                more.set(&one.purpose, secret);
+            }
             Ok(Destination {
+                secrets: more,
                 id: row.id,
                 source_id: row.source_id,
                 enabled: row.enabled,

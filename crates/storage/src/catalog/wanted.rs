@@ -1,5 +1,6 @@
 //! What an operator wants configured: plain values, with secrets already read from where they are kept.
 
+use super::Secrets;
 use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
 
 /// All that a configuration file says.
@@ -29,6 +30,8 @@ pub struct WantedDestination {
     pub enabled: bool,
     /// The secret of `X-Signature`.
     pub shared_secret: Option<Secret>,
+    /// What else it signs with.
+    pub secrets: Secrets,
     /// What the signature covers.
     pub signature: SignatureMode,
     /// How numbers are written.

@@ -2,7 +2,7 @@
 
 use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
 use signalpost_storage::{
-    ApplyError, ChangeKind, Channel, SealingKeys, Storage, StorageError, Wanted, WantedDestination,
+    ApplyError, ChangeKind, Channel, SealingKeys, Secrets, Storage, StorageError, Wanted, WantedDestination,
     WantedMapping, WantedSource,
 };
 
@@ -26,6 +26,7 @@ fn wanted(mappings: &[&str]) -> Wanted {
         name: "warehouse".to_owned(),
         enabled: true,
         shared_secret: Some(Secret::new("hush")),
+        secrets: Secrets::default(),
         signature: SignatureMode::Body,
         numbers: Numbers::Ecmascript,
         delivery: Delivery::default(),
@@ -156,4 +157,35 @@ async fn a_change_by_psql_raises_the_version_and_wakes_listeners() {
         .unwrap();
     wakeups.next().await;
     assert!(storage.catalog().version().await.unwrap() > before);
+}
+
+#[tokio::test]
+async fn what_a_destination_signs_with_besides_is_sealed_changed_and_removed_like_its_secret() {
+    let storage = storage().await;
+    let mut next = wanted(&["orders"]);
+    apply(&storage, &next).await.unwrap();
+    let secrets = Secrets {
+        previous_shared_secret: Some(Secret::new("hush before")),
+        webhook_secret: Some(Secret::new("whsec_new")),
+        previous_webhook_secret: None,
+    };
+    next.sources[0].destinations[0].secrets = secrets.clone();
+    let changes = storage.catalog().apply(&next, &keys(), false, false).await.unwrap();
+    let told: Vec<_> = changes[0]
+        .fields
+        .iter()
+        .map(|field| (field.name, field.before.as_deref(), field.after.as_deref()))
+        .collect();
+    assert_eq!(told, [("previous_shared_secret", None, Some("***")), ("webhook_secret", None, Some("***"))]);
+    assert!(apply(&storage, &next).await.unwrap().is_empty());
+    assert_eq!(storage.catalog().load(&keys()).await.unwrap().destinations[0].secrets, secrets);
+    assert_eq!(
+        storage.catalog().load_without_secrets().await.unwrap().destinations[0].secrets,
+        Secrets::default()
+    );
+    next.sources[0].destinations[0].secrets = Secrets::default();
+    let before = storage.catalog().version().await.unwrap();
+    assert_eq!(apply(&storage, &next).await.unwrap().len(), 1);
+    assert!(storage.catalog().version().await.unwrap() > before);
+    assert_eq!(storage.catalog().load(&keys()).await.unwrap().destinations[0].secrets, Secrets::default());
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use signalpost_core::json::Numbers;
 use signalpost_core::payload::Recipe;
 use signalpost_core::secret::Secret;
-use signalpost_core::signature::SignatureMode;
-use signalpost_storage::{WantedDestination, WantedMapping};
+use signalpost_core::signature::{SignatureMode, Signer, Signers, WebhookSigner};
+use signalpost_storage::{Secrets, WantedDestination, WantedMapping};
 
 use crate::cli::Preview;
 use crate::destinations;
@@ -18,8 +18,7 @@ pub(super) struct Mapping {
     pub(super) fields: Value,
     pub(super) trigger: Option<String>,
     pub(super) numbers: Numbers,
-    pub(super) secret: Option<Secret>,
-    pub(super) signature: SignatureMode,
+    pub(super) signers: Signers,
 }
 
 pub(super) fn read(args: &Preview) -> anyhow::Result<Mapping> {
@@ -37,8 +36,11 @@ pub(super) fn read(args: &Preview) -> anyhow::Result<Mapping> {
             fields: Recipe::with_defaults(fields),
             trigger: args.trigger.clone(),
             numbers: Numbers::Ecmascript,
-            secret: given,
-            signature,
+            signers: Signers {
+                shared: given.as_ref().map(Signer::new),
+                mode: signature,
+                ..Signers::default()
+            },
         });
     }
     let variables = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
@@ -56,8 +58,18 @@ pub(super) fn read(args: &Preview) -> anyhow::Result<Mapping> {
         fields: mapping.fields.clone(),
         trigger: args.trigger.clone().or_else(|| Some(mapping.trigger.clone())),
         numbers: destination.numbers,
-        secret: given.or_else(|| destination.shared_secret.clone()),
-        signature: destination.signature,
+        signers: signers(given.as_ref(), destination)?,
+    })
+}
+
+fn signers(given: Option<&Secret>, destination: &WantedDestination) -> anyhow::Result<Signers> {
+    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret } = &destination.secrets;
+    let webhook = WebhookSigner::new(webhook_secret.iter().chain(previous_webhook_secret));
+    Ok(Signers {
+        shared: given.or(destination.shared_secret.as_ref()).map(Signer::new),
+        previous: previous_shared_secret.as_ref().map(Signer::new),
+        mode: destination.signature,
+        webhook: webhook.context("a webhook secret").map_err(Failure::input)?,
     })
 }
 

@@ -1,9 +1,13 @@
 //! The difference between what is configured and what is wanted, in words that may be shown: secrets are masked.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::{SealingKeys, WantedDestination, WantedMapping, sealing::Sealed};
+use signalpost_core::secret::Secret;
+
+use super::super::{SealingKeys, WantedDestination, WantedMapping, sealing::Sealed, secrets};
 
 /// One thing that applying changed, or left although the file does not list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,8 @@ pub(super) struct StoredDestination {
     pub(super) id: i64,
     pub(super) enabled: bool,
     pub(super) sealed: Option<Sealed>,
+    /// By purpose.
+    pub(super) secrets: HashMap<String, Sealed>,
     pub(super) signature: String,
     pub(super) numbers: String,
     pub(super) delivery: Value,
@@ -100,29 +106,35 @@ pub(super) fn of_destination(
             settings(wanted).to_string(),
         ),
     ];
-    plain.into_iter().chain([secret_change(current, wanted, keys, name)]).flatten().collect()
+    let shared = current.and_then(|current| current.sealed.as_ref());
+    let shared = secret_change("shared_secret", shared, wanted.shared_secret.as_ref(), keys, name);
+    let others = wanted.secrets.by_purpose().map(|(purpose, secret)| {
+        let sealed = current.and_then(|current| current.secrets.get(purpose));
+        secret_change(purpose, sealed, secret.as_ref(), keys, &secrets::owner(name, purpose))
+    });
+    plain.into_iter().chain([shared]).chain(others).flatten().collect()
 }
 
 fn secret_change(
-    current: Option<&StoredDestination>,
-    wanted: &WantedDestination,
+    field: &'static str,
+    sealed: Option<&Sealed>,
+    wanted: Option<&Secret>,
     keys: &SealingKeys,
-    name: &str,
+    owner: &str,
 ) -> Option<FieldChange> {
-    let sealed = current.and_then(|current| current.sealed.as_ref());
     let mask = |is_set: bool| is_set.then(|| "***".to_owned());
-    let same = match (sealed, &wanted.shared_secret) {
+    let same = match (sealed, wanted) {
         (None, None) => true,
         (Some(sealed), Some(wanted)) => {
             keys.seals_with(&sealed.key_id)
-                && keys.open(sealed, name).is_ok_and(|current| current.expose() == wanted.expose())
+                && keys.open(sealed, owner).is_ok_and(|current| current.expose() == wanted.expose())
         }
         _ => false,
     };
     (!same).then(|| FieldChange {
-        name: "shared_secret",
+        name: field,
         before: mask(sealed.is_some()),
-        after: mask(wanted.shared_secret.is_some()),
+        after: mask(wanted.is_some()),
     })
 }
 

@@ -96,10 +96,20 @@ pub(super) async fn destination(
         source_id,
         name
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(row.map(|row| StoredDestination {
+    let Some(row) = row else { return Ok(None) };
+    let secrets = sqlx::query!(
+        "SELECT purpose, sealed, sealing_key FROM signalpost.destination_secrets WHERE destination_id = $1",
+        row.id
+    )
+    .fetch_all(connection)
+    .await?;
+    let secrets =
+        secrets.into_iter().map(|one| (one.purpose, Sealed { key_id: one.sealing_key, bytes: one.sealed }));
+    Ok(Some(StoredDestination {
         id: row.id,
+        secrets: secrets.collect(),
         enabled: row.enabled,
         sealed: row.shared_secret.zip(row.shared_secret_key).map(|(bytes, key_id)| Sealed { key_id, bytes }),
         signature: row.signature,
@@ -135,6 +145,41 @@ pub(super) async fn put_destination(
     )
     .fetch_one(connection)
     .await
+}
+
+/// Makes one of a destination's further secrets this; none: removes it.
+pub(super) async fn put_secret(
+    connection: &mut PgConnection,
+    destination_id: i64,
+    purpose: &str,
+    sealed: Option<Sealed>,
+) -> Result<()> {
+    match sealed {
+        Some(sealed) => {
+            sqlx::query!(
+                "INSERT INTO signalpost.destination_secrets (destination_id, purpose, sealed, sealing_key)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (destination_id, purpose) DO UPDATE
+             SET sealed = excluded.sealed, sealing_key = excluded.sealing_key",
+                destination_id,
+                purpose,
+                sealed.bytes,
+                sealed.key_id
+            )
+            .execute(connection)
+            .await?
+        }
+        None => {
+            sqlx::query!(
+                "DELETE FROM signalpost.destination_secrets WHERE destination_id = $1 AND purpose = $2",
+                destination_id,
+                purpose
+            )
+            .execute(connection)
+            .await?
+        }
+    };
+    Ok(())
 }
 
 pub(super) async fn mappings(

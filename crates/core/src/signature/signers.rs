@@ -1,0 +1,104 @@
+//! Signers: everything a destination signs its requests with, and the signatures of one request.
+
+use uuid::Uuid;
+
+use super::{SignatureMode, Signer, WebhookSigner};
+use crate::json;
+
+/// Everything a destination signs with; whatever it has no secret for is not signed.
+#[derive(Debug, Clone, Default)]
+pub struct Signers {
+    /// Makes `X-Signature`.
+    pub shared: Option<Signer>,
+    /// Makes `X-Signature-Previous`, while a secret is being changed.
+    pub previous: Option<Signer>,
+    /// What those two cover.
+    pub mode: SignatureMode,
+    /// Makes `webhook-signature`.
+    pub webhook: WebhookSigner,
+}
+
+/// What stands in the headers of one request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signatures {
+    /// `x-signature`.
+    pub shared: Option<String>,
+    /// `x-signature-previous`.
+    pub previous: Option<String>,
+    /// `webhook-timestamp` and `webhook-signature`.
+    pub webhook: Option<(i64, String)>,
+}
+
+impl Signers {
+    /// Signs one request: its body, whether that is an array of events, and its batch id. `timestamp` is asked for the
+    /// seconds since 1970 if they are signed.
+    pub fn sign(
+        &self,
+        body: Option<&[u8]>,
+        is_batch: bool,
+        batch_id: Uuid,
+        timestamp: impl FnOnce() -> i64,
+    ) -> Signatures {
+        let covered = body.and_then(|body| self.covered(body, is_batch));
+        let sign = |signer: &Option<Signer>| Some(signer.as_ref()?.sign(covered?));
+        let webhook = (!self.webhook.is_empty()).then(|| {
+            let timestamp = timestamp();
+            (timestamp, self.webhook.sign(&batch_id.to_string(), timestamp, body.unwrap_or_default()))
+        });
+        Signatures { shared: sign(&self.shared), previous: sign(&self.previous), webhook }
+    }
+
+    fn covered<'a>(&self, body: &'a [u8], is_batch: bool) -> Option<&'a [u8]> {
+        if self.mode == SignatureMode::Body || !is_batch {
+            return Some(body);
+        }
+        let first = json::elements(std::str::from_utf8(body).ok()?).next()?;
+        // Compat: a batch whose first event has no data is not signed at all.
+        (first != "null").then_some(first.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn signers(mode: SignatureMode) -> Signers {
+        let [new, old] = ["new", "old"].map(|secret| Some(Signer::new(&Secret::new(secret))));
+        let webhook = WebhookSigner::new([&Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]).unwrap();
+        Signers { shared: new, previous: old, mode, webhook }
+    }
+
+    fn sign(mode: SignatureMode, body: Option<&[u8]>, is_batch: bool) -> Signatures {
+        signers(mode).sign(body, is_batch, Uuid::nil(), || 7)
+    }
+
+    fn of(secret: &str, bytes: &[u8]) -> Option<String> {
+        Some(Signer::new(&Secret::new(secret)).sign(bytes))
+    }
+
+    #[test]
+    fn both_secrets_sign_the_same_bytes() {
+        let signed = sign(SignatureMode::Body, Some(b"[1,2]"), true);
+        assert_eq!((signed.shared, signed.previous), (of("new", b"[1,2]"), of("old", b"[1,2]")));
+    }
+
+    #[test]
+    fn of_a_batch_the_first_event_alone_is_signed_when_asked_but_for_standard_webhooks() {
+        let signed = sign(SignatureMode::FirstEvent, Some(b"[1,2]"), true);
+        assert_eq!((signed.shared, signed.previous), (of("new", b"1"), of("old", b"1")));
+        assert_eq!(signed.webhook, sign(SignatureMode::Body, Some(b"[1,2]"), true).webhook);
+        assert_eq!(sign(SignatureMode::FirstEvent, Some(b"[null,2]"), true).shared, None);
+        assert_eq!(sign(SignatureMode::FirstEvent, Some(b"1"), false).shared, of("new", b"1"));
+    }
+
+    #[test]
+    fn without_a_body_only_standard_webhooks_sign() {
+        let signed = sign(SignatureMode::Body, None, false);
+        assert_eq!((signed.shared, signed.previous), (None, None));
+        assert!(signed.webhook.is_some());
+        let none =
+            Signers::default().sign(Some(b"1"), false, Uuid::nil(), || panic!("nobody needs the time"));
+        assert_eq!(none, Signatures::default());
+    }
+}
