@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::driver::Input;
 use crate::lanes::action::{Batching, LaneSettings};
 use crate::outage::Outage;
+use crate::overflow::Limit;
 use crate::transport::Egress;
 
 /// Everything the dispatcher knows of the configuration.
@@ -23,6 +24,8 @@ use crate::transport::Egress;
 pub(crate) struct Compiled {
     pub(crate) lanes: HashMap<i64, LaneSettings>,
     pub(crate) routes: Routes,
+    /// The lanes that bury their oldest.
+    pub(crate) limits: HashMap<i64, Limit>,
 }
 
 /// Loads the catalog whenever it has changed and hands it to the driver, until told to stop.
@@ -68,6 +71,7 @@ fn compile(catalog: &Catalog) -> Compiled {
         match compile_mapping(row, destination) {
             Ok((lane, route)) => {
                 compiled.lanes.insert(row.id, lane);
+                compiled.limits.extend(Limit::of(&destination.delivery).map(|limit| (row.id, limit)));
                 compiled.routes.insert(row.id, Arc::new(route));
             }
             Err(reason) => {

@@ -25,6 +25,7 @@ use crate::lanes::action::{
 use crate::lanes::{Lanes, Limits};
 use crate::metrics::Metrics;
 use crate::outage::Outage;
+use crate::overflow::{self, Looked, Overflow};
 use crate::ownership::{self, Heartbeat, Ownership};
 use crate::transport::Transport;
 
@@ -45,6 +46,7 @@ pub(crate) enum Input {
     Arrived(Vec<FoundRow>, Snapshot),
     Backlog(Vec<i64>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
+    Overflowing(Looked),
     Beaten(Heartbeat),
     Catalog(Compiled),
 }
@@ -59,6 +61,7 @@ pub(crate) struct Driver<T> {
     lanes: Lanes,
     ownership: Ownership,
     tail: Tail,
+    overflow: Overflow,
     settlements: UnboundedSender<Settlement>,
     inputs: UnboundedSender<Input>,
     outage: Arc<Outage>,
@@ -137,6 +140,7 @@ impl<T: Transport> Driver<T> {
                 wait: POLL_FIRST,
                 backlog: Vec::new(),
             },
+            overflow: Overflow::default(),
             routes: Routes::new(),
             unanswered_settlements: 0,
             is_configured: false,
@@ -221,6 +225,7 @@ impl<T: Transport> Driver<T> {
         self.lanes.tick(now);
         self.beat(now);
         self.look(now);
+        self.look_for_full_lanes(now);
         self.act();
         self.show(now);
     }
@@ -231,7 +236,7 @@ impl<T: Transport> Driver<T> {
 
     fn next_tick(&self) -> Moment {
         let look = (!self.tail.is_looking).then_some(self.tail.next_at);
-        let ticks = [self.lanes.next_tick(), self.ownership.next_tick(), look];
+        let ticks = [self.lanes.next_tick(), self.ownership.next_tick(), look, self.overflow.next_tick()];
         ticks.into_iter().flatten().min().unwrap_or(self.now() + Duration::from_secs(1))
     }
 
@@ -250,10 +255,12 @@ impl<T: Transport> Driver<T> {
             Input::Arrived(rows, snapshot) => self.arrived(now, &rows, snapshot),
             Input::Backlog(mapping_ids) => self.lanes.backlog(now, &mapping_ids),
             Input::Due(rows, is_full, next_in) => self.lanes.found_due(now, &rows, is_full, next_in),
+            Input::Overflowing(looked) => self.overflowing(now, &looked),
             Input::Beaten(heartbeat) => self.beaten(now, heartbeat),
             Input::Catalog(compiled) => {
                 info!(mappings = compiled.lanes.len(), "configuration loaded");
                 self.routes = compiled.routes;
+                self.overflow.configure(compiled.limits);
                 self.is_configured = true;
                 self.lanes.configure(now, &compiled.lanes);
             }
@@ -349,6 +356,23 @@ impl<T: Transport> Driver<T> {
         });
     }
 
+    fn look_for_full_lanes(&mut self, now: Moment) {
+        let Some(limits) = self.overflow.begin(now, &self.lanes.owned_partitions()) else { return };
+        let queue = self.queue.clone();
+        self.ask(|asking| async move {
+            let look = || overflow::look(&queue, &limits);
+            Some(Input::Overflowing(asking.persist("look for full lanes", look).await?))
+        });
+    }
+
+    fn overflowing(&mut self, now: Moment, looked: &Looked) {
+        self.overflow.looked(now, looked);
+        for lane in &looked.full {
+            let oldest: Vec<FoundRow> = lane.oldest.iter().map(paged).collect();
+            self.lanes.overflow(now, lane.mapping_id, &oldest, lane.excess);
+        }
+    }
+
     // ---- actions
 
     fn act(&mut self) {
@@ -410,10 +434,7 @@ impl<T: Transport> Driver<T> {
         self.ask(|asking| async move {
             let read = || queue.page(page.mapping_id, page.after, limit, page.include_scheduled);
             let rows = asking.persist("page a lane", read).await?;
-            let rows = rows
-                .iter()
-                .map(|row| found(row, if row.scheduled { Schedule::Later } else { Schedule::Fresh }));
-            Some(Input::Paged(page, rows.collect()))
+            Some(Input::Paged(page, rows.iter().map(paged).collect()))
         });
     }
 
@@ -483,6 +504,10 @@ fn found(row: &Found, schedule: Schedule) -> FoundRow {
         bytes: usize::try_from(row.bytes).unwrap_or(0),
         schedule,
     }
+}
+
+fn paged(row: &Found) -> FoundRow {
+    found(row, if row.scheduled { Schedule::Later } else { Schedule::Fresh })
 }
 
 fn loaded(row: Row) -> LoadedRow {

@@ -12,6 +12,7 @@ mod fill;
 mod flight;
 mod load;
 mod ordered;
+mod overflow;
 pub(crate) mod pace;
 mod part;
 mod row;
@@ -59,6 +60,8 @@ pub(crate) struct Lane {
     settling: HashMap<u64, Settling>,
     /// Retries whose settlement has no answer: found before that, they are not to be sent.
     unsettled_retries: BTreeSet<i64>,
+    /// Rows that are buried, and may still be told by the page that is being read.
+    parted: Vec<(Kind, i64)>,
     turn: u32,
     /// When to look again without an input.
     pub(crate) wake_at: Option<Moment>,
@@ -98,6 +101,7 @@ impl Lane {
             concluding: VecDeque::new(),
             settling: HashMap::new(),
             unsettled_retries: BTreeSet::new(),
+            parted: Vec::new(),
             turn: 0,
             wake_at: None,
             is_starving: false,
@@ -202,6 +206,7 @@ impl Lane {
             }
         }
         self.discovery.paged(rows.last().map(|row| row.position), is_full);
+        self.forget_parted();
     }
 
     fn know_fresh(&mut self, row: FoundRow) {

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use signalpost_storage::partition_of;
 
-use self::action::{Action, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Settled};
+use self::action::{
+    Action, Excess, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Settled,
+};
 pub use self::context::Limits;
 use self::context::{Context, LoadKey};
 use self::partitions::Partitions;
@@ -204,6 +206,21 @@ impl Lanes {
         if is_full {
             let is_news = known(&self.by_mapping) > before;
             self.cx.find_due_at = if is_news { now } else { now + FIND_DUE_AGAIN };
+        }
+    }
+
+    /// A lane holds more than it may: of its oldest rows, those that only wait are given up until the excess is gone.
+    pub fn overflow(&mut self, now: Moment, mapping_id: i64, oldest: &[FoundRow], excess: Excess) {
+        self.cx.now = now;
+        let right = self.partitions.right(partition_of(mapping_id)).filter(|right| right.may_send);
+        let Some(right) = right else { return };
+        if self.lane(mapping_id, Discovery::caught_up).is_none() {
+            return;
+        }
+        if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
+            lane.overflow(oldest, excess, right, &mut self.cx);
+            self.advance(mapping_id);
+            self.feed();
         }
     }
 

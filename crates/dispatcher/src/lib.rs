@@ -12,6 +12,7 @@ pub(crate) mod lane;
 pub mod lanes;
 mod metrics;
 mod outage;
+mod overflow;
 mod ownership;
 mod settler;
 pub mod transport;

@@ -77,6 +77,7 @@ pub struct Metrics {
     pub(crate) database_up: Gauge,
     pub(crate) loaded_bytes: Gauge,
     pub(crate) unsettled: Gauge,
+    overflowed_events: Family<OfMapping, Counter>,
     dropped: Family<OfDropped, Counter>,
     pub(crate) housekeeping_failures: Counter,
     lanes: Gauge,
@@ -105,6 +106,7 @@ impl Metrics {
             database_up: Gauge::default(),
             loaded_bytes: Gauge::default(),
             unsettled: Gauge::default(),
+            overflowed_events: Family::default(),
             dropped: Family::default(),
             housekeeping_failures: Counter::default(),
             lanes: Gauge::default(),
@@ -173,6 +175,11 @@ impl Metrics {
 
     fn register_housekeeping(&self, registry: &mut Registry) {
         registry.register(
+            "overflowed_events",
+            "Events buried because their lane held more than it may, by mapping",
+            self.overflowed_events.clone(),
+        );
+        registry.register(
             "dropped",
             "Rows dropped because they were older than is kept, and days of the delivery log",
             self.dropped.clone(),
@@ -182,6 +189,12 @@ impl Metrics {
             "Times that dropping what is old failed; tried again after a minute",
             self.housekeeping_failures.clone(),
         );
+    }
+
+    pub(crate) fn overflowed(&self, mapping: i64, events: u64) {
+        if events > 0 {
+            self.overflowed_events.get_or_create(&OfMapping { mapping }).inc_by(events);
+        }
     }
 
     pub(crate) fn dropped(&self, what: Dropped, count: u64) {

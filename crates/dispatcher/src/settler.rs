@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::DateTime;
 use signalpost_storage as storage;
 use signalpost_storage::{AttemptLog, BuryReason, BuryRow, Hold, OwnerId, PutRow, Queue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::driver::Input;
-use crate::lanes::action::{Bury, Log, Moment, Put, Reason, Settled, Settlement};
+use crate::lanes::action::{Bury, Log, Moment, Overflowed, Put, Reason, Settled, Settlement};
 use crate::metrics::Metrics;
 use crate::outage::Outage;
 
@@ -73,6 +74,9 @@ impl Settler {
                 continue;
             }
             self.metrics.settled.inc_by(u64::from(row.log.is_some()));
+            let overflowed = row.bury.iter().filter(|bury| bury.reason == BuryReason::Overflow);
+            let overflowed: u64 = overflowed.map(|bury| u64::try_from(bury.event_count).unwrap_or(0)).sum();
+            self.metrics.overflowed(row.mapping_id, overflowed);
             let buried: u64 = row.bury.iter().map(|bury| u64::try_from(bury.event_count).unwrap_or(0)).sum();
             self.metrics.buried_events.inc_by(buried);
         }
@@ -87,7 +91,12 @@ fn stored(settlement: Settlement, now: Moment) -> storage::Settlement {
         log: settlement.log.map(|log| stored_log(log, now)),
         delete: settlement.delete,
         put: settlement.put.into_iter().map(stored_put).collect(),
-        bury: settlement.bury.into_iter().map(stored_bury).collect(),
+        bury: settlement
+            .bury
+            .into_iter()
+            .map(stored_bury)
+            .chain(settlement.overflow.into_iter().map(stored_overflow))
+            .collect(),
     }
 }
 
@@ -139,6 +148,23 @@ fn stored_bury(bury: Bury) -> BuryRow {
         },
         status: bury.status,
         response: bury.response,
+    }
+}
+
+/// A row that is moved as it stands: what stands there is not known here.
+fn stored_overflow(row: Overflowed) -> BuryRow {
+    BuryRow {
+        position: row.position,
+        event_count: count(row.events),
+        payload: None,
+        target: None,
+        attempts: 0,
+        batch_id: None,
+        last_error: None,
+        enqueued_at: DateTime::UNIX_EPOCH,
+        reason: BuryReason::Overflow,
+        status: None,
+        response: None,
     }
 }
 

@@ -38,7 +38,8 @@ WITH held AS (
                  $29::text[])
           AS k (mapping_id, position, attempts, batch_id, last_error, reason, status, response), held
     WHERE b.mapping_id = k.mapping_id AND b.position = k.position AND held.number = k.mapping_id % 64
-    RETURNING b.mapping_id, b.position, b.event_count, b.payload, b.target, k.attempts, k.batch_id, k.last_error,
+    RETURNING b.mapping_id, b.position, b.event_count, b.payload, b.target, greatest(k.attempts, b.attempts) AS attempts,
+              coalesce(k.batch_id, b.batch_id) AS batch_id, coalesce(k.last_error, b.last_error) AS last_error,
               b.enqueued_at, k.reason, k.status, k.response
 ), buried AS (
     INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, target, attempts, batch_id,

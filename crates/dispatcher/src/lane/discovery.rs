@@ -31,6 +31,11 @@ impl Discovery {
         self.cursor.is_none() && self.paging.is_none()
     }
 
+    /// A page is being read: it may tell rows as they were a moment ago.
+    pub(crate) fn is_paging(&self) -> bool {
+        self.paging.is_some()
+    }
+
     /// Rows may be queued that were not told: everything is read again. What is known stays known.
     pub(crate) fn look_again(&mut self) {
         if self.paging.is_some() {

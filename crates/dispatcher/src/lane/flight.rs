@@ -35,6 +35,8 @@ pub(crate) struct Settling {
     pub(crate) rows: SmallVec<[(Kind, i64); 2]>,
     /// Rows it schedules.
     pub(crate) scheduled: SmallVec<[Scheduled; 1]>,
+    /// Rows it buries because there were too many.
+    pub(crate) parting: Vec<(Kind, i64)>,
     /// Whether a request is settled by it (or rows are only rearranged).
     pub(crate) is_of_request: bool,
 }

@@ -30,7 +30,7 @@ pub(crate) fn head(fresh: &Rows, retries: &Rows, shape: Shape, now: Moment) -> H
     let next_fresh = |(position, entry): (i64, &Entry)| match &entry.state {
         // The events before it are delivered, or failed and stand among the retries.
         State::Loaded(row) => (position, row.next_address()),
-        State::Known | State::Loading => (position, position),
+        State::Known | State::Loading | State::Parting => (position, position),
     };
     let is_next = |address: i64| first_retry.is_none_or(|retry| address < retry);
     match fresh.first().map(next_fresh) {
@@ -47,7 +47,7 @@ fn retry_head(retries: &Rows, now: Moment) -> Head {
         Some((_, entry)) if entry.due > now => Head::At(entry.due),
         Some((position, entry)) => match entry.state {
             State::Known => Head::Load(Kind::Retry, position),
-            State::Loading => Head::Idle,
+            State::Loading | State::Parting => Head::Idle,
             State::Loaded(_) => Head::Retry(position),
         },
     }

@@ -29,6 +29,8 @@ pub(crate) enum State {
     Known,
     Loading,
     Loaded(Box<Row>),
+    /// It is being buried: it stays known until then, so that it is not found anew.
+    Parting,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,10 @@ impl Rows {
         self.0.remove(&position)
     }
 
+    pub(crate) fn entry(&self, position: i64) -> Option<&Entry> {
+        self.0.get(&position)
+    }
+
     pub(crate) fn entry_mut(&mut self, position: i64) -> Option<&mut Entry> {
         self.0.get_mut(&position)
     }
@@ -89,14 +95,14 @@ impl Rows {
     pub(crate) fn loaded(&self, position: i64) -> Option<&Row> {
         match &self.0.get(&position)?.state {
             State::Loaded(row) => Some(row),
-            State::Known | State::Loading => None,
+            State::Known | State::Loading | State::Parting => None,
         }
     }
 
     pub(crate) fn loaded_mut(&mut self, position: i64) -> Option<&mut Row> {
         match &mut self.0.get_mut(&position)?.state {
             State::Loaded(row) => Some(row),
-            State::Known | State::Loading => None,
+            State::Known | State::Loading | State::Parting => None,
         }
     }
 }

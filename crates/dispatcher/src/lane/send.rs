@@ -36,6 +36,10 @@ impl Lane {
                     include_scheduled,
                 }));
             }
+            // Only the pace is worth remembering: not for longer than it holds anything back.
+            if self.wake_at.is_none() && self.is_empty() && self.pace.rested_at() > cx.now {
+                self.wake_at = Some(self.pace.rested_at());
+            }
         }
     }
 

@@ -110,7 +110,7 @@ impl Lane {
         self.settle(settlement, settling, cx);
     }
 
-    fn blank(&self, right: Right, cx: &mut Context) -> Settlement {
+    pub(super) fn blank(&self, right: Right, cx: &mut Context) -> Settlement {
         Settlement {
             id: cx.next_id(),
             mapping_id: self.mapping_id,
@@ -120,10 +120,11 @@ impl Lane {
             delete: Vec::new(),
             put: Vec::new(),
             bury: Vec::new(),
+            overflow: Vec::new(),
         }
     }
 
-    fn settle(&mut self, settlement: Settlement, settling: Settling, cx: &mut Context) {
+    pub(super) fn settle(&mut self, settlement: Settlement, settling: Settling, cx: &mut Context) {
         for &(kind, position) in &settling.rows {
             self.rows(kind).loaded_mut(position).expect("what is settled is loaded").is_settling = true;
         }
@@ -303,12 +304,13 @@ impl Lane {
                 self.retries.insert(position, Entry { events, bytes, due, state: State::Known });
             }
         }
+        self.parted(settling.parting);
         self.conclude_all(right, cx);
     }
 
     fn forget(&mut self, kind: Kind, position: i64, cx: &mut Context) {
         if let Some(entry) = self.rows(kind).remove(position) {
-            let is_held = !matches!(entry.state, State::Known);
+            let is_held = matches!(entry.state, State::Loading | State::Loaded(_));
             self.release(if is_held { entry.bytes } else { 0 }, cx);
         }
     }

@@ -199,6 +199,39 @@ pub struct Settlement {
     pub put: Vec<Put>,
     /// Rows to give up.
     pub bury: Vec<Bury>,
+    /// Rows to give up as they stand, because the lane holds more than it may.
+    pub overflow: Vec<Overflowed>,
+}
+
+/// A row that is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflowed {
+    /// Its place in the lane.
+    pub position: i64,
+    /// How many events it had when it was looked at.
+    pub events: u32,
+}
+
+/// How much more than it may a lane holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excess {
+    /// Events.
+    pub events: u64,
+    /// Bytes of payloads.
+    pub bytes: u64,
+}
+
+impl Excess {
+    /// Whether it holds no more than it may.
+    pub fn is_none(self) -> bool {
+        self.events == 0 && self.bytes == 0
+    }
+
+    /// What is left of it without this row.
+    pub(crate) fn take(&mut self, row: &FoundRow) {
+        self.events = self.events.saturating_sub(u64::from(row.events));
+        self.bytes = self.bytes.saturating_sub(row.bytes as u64);
+    }
 }
 
 /// A row to write.

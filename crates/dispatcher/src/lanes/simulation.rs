@@ -88,6 +88,20 @@ fn settlements_that_are_repeated_change_nothing() {
 }
 
 #[test]
+fn lanes_that_bury_their_oldest_deliver_or_bury_each_event_once() {
+    run("overflow", |random| Faults {
+        fails: random.random_range(0.0..0.5),
+        refuses: 30,
+        tells_apart: 0.2,
+        overflows: 40,
+        repeats_settlements: 0.2,
+        restarts: random.random_range(0..3),
+        loaded_bytes: if random.random_bool(0.3) { 60 } else { 100_000 },
+        ..Faults::default()
+    });
+}
+
+#[test]
 fn restarts_that_drain_repeat_nothing() {
     run("rolling restarts", |_| Faults { fails: 0.2, refuses: 20, restarts: 4, ..Faults::default() });
 }

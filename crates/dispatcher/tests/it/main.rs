@@ -7,6 +7,7 @@ mod egress;
 mod hostile;
 mod housekeeping;
 mod outage;
+mod overflow;
 mod ownership;
 mod retry;
 mod signatures;

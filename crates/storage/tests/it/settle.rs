@@ -126,3 +126,35 @@ async fn burying_moves_a_row_whole_or_keeps_a_part_of_it() {
     assert_eq!(again, [Settled::Done], "repeating it, as after a lost answer, does no harm");
     assert_eq!(count(&storage, "dead_batches").await, 2);
 }
+
+#[tokio::test]
+async fn what_overflows_keeps_what_is_known_of_its_attempts() {
+    let storage = storage().await;
+    let row = queued(&storage, &[1]).await[0];
+    let (me, holds) = owner(&storage, LEASE).await;
+    let mut failed = settlement(hold_of(&holds, LANE), LANE);
+    failed.put = vec![put(row.position, Some(Duration::from_mins(1)))];
+    let mut overflow = settlement(hold_of(&holds, LANE), LANE);
+    overflow.bury = vec![BuryRow {
+        position: row.position,
+        event_count: 1,
+        payload: None,
+        target: None,
+        attempts: 0,
+        batch_id: None,
+        last_error: None,
+        enqueued_at: Utc::now(),
+        reason: BuryReason::Overflow,
+        status: None,
+        response: None,
+    }];
+    for settlement in [failed, overflow] {
+        assert_eq!(storage.queue().settle(me, &[settlement]).await.unwrap(), [Settled::Done]);
+    }
+    let dead: (String, i32, Option<Uuid>, String) =
+        sqlx::query_as("SELECT reason, attempts, batch_id, last_error FROM signalpost.dead_batches")
+            .fetch_one(storage.pool())
+            .await
+            .unwrap();
+    assert_eq!(dead, ("overflow".to_owned(), 1, Some(Uuid::from_u128(7)), "503".to_owned()));
+}

@@ -150,6 +150,11 @@ impl Database {
             }
             self.buried.extend(events(&bury.row.payload));
         }
+        for row in &settlement.overflow {
+            if let Some(row) = self.rows.remove(&(mapping_id, row.position)) {
+                self.buried.extend(&row.events);
+            }
+        }
         Settled::Done
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
 use signalpost_core::outcome::{EventOutcome, Outcome, together};
 use uuid::Uuid;
 
 use super::database::Database;
 use crate::lanes::action::{
-    Action, Attempted, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Request,
+    Action, Attempted, Excess, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Request,
     RequestBody, Settled, Settlement,
 };
 use crate::lanes::{Lanes, Limits};
@@ -29,6 +30,8 @@ pub(super) struct Faults {
     /// How often a batch is answered event by event.
     pub(super) tells_apart: f64,
     pub(super) repeats_settlements: f64,
+    /// How many looks there are for lanes that hold too much.
+    pub(super) overflows: u32,
     pub(super) restarts: u32,
     pub(super) takeovers: u32,
     pub(super) loaded_bytes: usize,
@@ -42,6 +45,7 @@ impl Default for Faults {
             refuses: 0,
             tells_apart: 0.0,
             repeats_settlements: 0.0,
+            overflows: 0,
             restarts: 0,
             takeovers: 0,
             loaded_bytes: 100_000,
@@ -67,6 +71,8 @@ enum Happening {
     Settle(Box<Settlement>, bool),
     Settled(u64, Settled),
     Reported(u64, Vec<Outcome>),
+    Measure,
+    Measured(i64, Vec<FoundRow>, Excess),
     Restart,
     Takeover,
     Own,
@@ -153,6 +159,10 @@ impl World {
                 self.to_commit += 1;
                 self.at(at + late, Happening::Commit(mapping_id, row * 10_000, events, target));
             }
+        }
+        for _ in 0..self.faults.overflows {
+            let at = self.millis(0, 1500);
+            self.at(at, Happening::Measure);
         }
         for _ in 0..self.faults.restarts {
             let at = self.millis(0, 1500);
@@ -273,6 +283,10 @@ impl World {
             }
             Happening::Settled(id, settled) => self.lanes.settled(self.now, id, settled),
             Happening::Reported(id, outcomes) => self.report(id, &outcomes),
+            Happening::Measure => self.measure(),
+            Happening::Measured(lane, oldest, excess) => {
+                self.lanes.overflow(self.now, lane, &oldest, excess);
+            }
             Happening::Restart => self.restart(),
             Happening::Takeover => self.take_over(),
             Happening::Own => self.own(),
@@ -317,6 +331,16 @@ impl World {
         self.lanes.reported(self.now, id, Report::Attempted(attempted), random);
     }
 
+    /// Some lane holds more than it may.
+    fn measure(&mut self) {
+        let lanes = self.database.backlog();
+        let Some(mapping_id) = lanes.choose(&mut self.random).copied() else { return };
+        let page = Page { generation: 0, mapping_id, after: 0, limit: 20, include_scheduled: true };
+        let oldest = self.database.page(&page);
+        let excess = Excess { events: self.random.random_range(1..30), bytes: 0 };
+        self.soon(Happening::Measured(mapping_id, oldest, excess));
+    }
+
     fn restart(&mut self) {
         if !self.is_draining {
             self.is_draining = true;
@@ -327,7 +351,10 @@ impl World {
     /// The drained dispatcher gives its partitions back; another starts. Questions still under way are nobody's.
     fn replace(&mut self) {
         let is_kept = |happening: &Happening| {
-            matches!(happening, Happening::Commit(..) | Happening::Restart | Happening::Takeover)
+            matches!(
+                happening,
+                Happening::Commit(..) | Happening::Restart | Happening::Takeover | Happening::Measure
+            )
         };
         self.happenings.retain(|_, happening| is_kept(happening));
         let limits = Limits { loaded_bytes: self.faults.loaded_bytes, unsettled: self.faults.unsettled };
