@@ -24,6 +24,12 @@ pub struct Config {
     pub request_events_max: u32,
     /// How much of one stream may wait for its answer before the stream is not read any further.
     pub stream_window: ByteSize,
+    /// How much of requests may be read at a time, all connections together. A compressed message counts as what it may
+    /// become. Calls wait for room for `waiting_time_max`, then they get `RESOURCE_EXHAUSTED`; streams wait on.
+    pub reading_bytes_max: ByteSize,
+    /// How long nothing may come of a message that has begun, before its call is ended.
+    #[serde(with = "humantime_serde")]
+    pub reading_silence_max: Duration,
     /// How much may wait to be committed in all. This bounds memory, and how long an acknowledgement takes under
     /// full load: it is this much divided by what the database takes a second.
     pub waiting_bytes_max: ByteSize,
@@ -78,6 +84,8 @@ impl Default for Config {
             request_bytes_max: ByteSize::mib(4),
             request_events_max: 10_000,
             stream_window: ByteSize::mib(4),
+            reading_bytes_max: ByteSize::mib(64),
+            reading_silence_max: Duration::from_secs(30),
             waiting_bytes_max: ByteSize::mib(32),
             waiting_time_max: Duration::from_secs(5),
             committers: 2,
@@ -115,6 +123,12 @@ impl Config {
             ("request_bytes_max", (event..=64 << 20).contains(&request), "from event_bytes_max to 64MiB"),
             ("request_events_max", (1..=100_000).contains(&self.request_events_max), "from 1 to 100000"),
             ("stream_window", self.stream_window.as_u64() >= 1 << 10, "1KiB or more"),
+            (
+                "reading_bytes_max",
+                (request + (1 << 20)..=2 << 30).contains(&self.reading_bytes_max.as_u64()),
+                "from request_bytes_max and 1MiB more to 2GiB",
+            ),
+            ("reading_silence_max", self.reading_silence_max >= Duration::from_millis(100), "100ms or more"),
             ("waiting_bytes_max", (request..=2 << 30).contains(&waiting), "from request_bytes_max to 2GiB"),
             ("committers", (1..=32).contains(&self.committers), "from 1 to 32"),
             ("commit_bytes_max", self.commit_bytes_max.as_u64() >= 1 << 10, "1KiB or more"),

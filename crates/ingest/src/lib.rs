@@ -14,6 +14,7 @@ mod limits;
 mod metrics;
 mod pipeline;
 mod readiness;
+mod reading;
 mod rows;
 mod server;
 mod service;

@@ -55,6 +55,7 @@ pub struct Metrics {
     pub(crate) commits: Family<OfCommit, Counter>,
     pub(crate) commit_duration: Histogram,
     pub(crate) commit_requests: Histogram,
+    pub(crate) reading_bytes: Gauge,
     pub(crate) waiting_bytes: Gauge,
     pub(crate) streams: Gauge,
     pub(crate) catalog_version: Gauge,
@@ -110,6 +111,12 @@ impl Metrics {
             "commit_requests",
             "Requests that shared one commit",
             metrics.commit_requests.clone(),
+        );
+        registry.register_with_unit(
+            "reading",
+            "Bytes reserved for requests that are being read",
+            Unit::Bytes,
+            metrics.reading_bytes.clone(),
         );
         registry.register_with_unit(
             "waiting",
@@ -171,6 +178,7 @@ impl Metrics {
             commits: Family::default(),
             commit_duration: Histogram::new(exponential_buckets(0.000_5, 2.0, 15)),
             commit_requests: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            reading_bytes: Gauge::default(),
             waiting_bytes: Gauge::default(),
             streams: Gauge::default(),
             catalog_version: Gauge::default(),

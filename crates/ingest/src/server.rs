@@ -15,12 +15,14 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
+use tonic::Request;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tracing::{info, warn};
 
 use crate::committer::Committer;
@@ -30,6 +32,7 @@ use crate::intake::Intake;
 use crate::limits::{RequestLimits, Waiting};
 use crate::metrics::Metrics;
 use crate::readiness::{Keeper, Readiness};
+use crate::reading::Reading;
 use crate::service::Service;
 use crate::status;
 
@@ -107,10 +110,11 @@ pub async fn run(
     // Before anyone can ask: the health service starts with `SERVING`.
     keeper.not_serving().await;
     tasks.spawn(keeper.run(stop.clone()));
+    let reading = reading(&config, &metrics);
     let intake = intake(&config, Arc::clone(&committer), depths, readiness, metrics);
     let routes = routes(&config, intake, health_service, &stop)?;
 
-    let served = serve(&config, routes, listener, &stop, &mut tasks).await;
+    let served = serve(&config, routes, reading, listener, &stop, &mut tasks).await;
     committer.close();
     ended.cancel();
     stop.cancel();
@@ -122,6 +126,7 @@ pub async fn run(
 async fn serve(
     config: &Config,
     routes: Routes,
+    reading: Reading,
     listener: TcpListener,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
@@ -132,6 +137,7 @@ async fn serve(
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(config.keepalive));
     let server = builder(config)?
         .layer(MapResponseLayer::new(status::name_oversize))
+        .layer(MapRequestLayer::new(move |request| reading.bound(request)))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.cancelled());
     let mut server = pin!(server);
@@ -179,11 +185,10 @@ fn routes(
     health: HealthServer<impl Health>,
     stop: &CancellationToken,
 ) -> Result<Routes, RunError> {
-    let service = Service {
-        intake: Arc::new(intake),
-        stream_window: usize_of(config.stream_window.as_u64()),
-        stop: stop.clone(),
-    };
+    let intake = Arc::new(intake);
+    let doorkeeper = Arc::clone(&intake);
+    let service =
+        Service { intake, stream_window: usize_of(config.stream_window.as_u64()), stop: stop.clone() };
     let service = IngestServiceServer::new(service)
         .max_decoding_message_size(usize_of(config.request_bytes_max.as_u64()) + FRAMING_BYTES)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -192,10 +197,24 @@ fn routes(
             .register_encoded_file_descriptor_set(signalpost_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    // Before anything of the request is read.
+    let service = InterceptedService::new(service, move |request: Request<()>| {
+        doorkeeper.authenticate(request.metadata()).map(|_| request)
+    });
     Ok(Routes::new(service)
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
+}
+
+fn reading(config: &Config, metrics: &Metrics) -> Reading {
+    Reading {
+        room: Waiting::new(config.reading_bytes_max.as_u64(), metrics.reading_bytes.clone()),
+        message_max: usize_of(config.request_bytes_max.as_u64()) + FRAMING_BYTES,
+        patience: config.waiting_time_max,
+        silence_max: config.reading_silence_max,
+        exhausted: metrics.exhausted.clone(),
+    }
 }
 
 fn intake(

@@ -14,8 +14,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::catalog::Source;
 use crate::intake::Intake;
+use crate::reading::Unadmitted;
 use crate::status;
-use crate::stream;
+use crate::stream::{self, Input};
 
 /// The service. One for all connections.
 pub(crate) struct Service {
@@ -26,10 +27,14 @@ pub(crate) struct Service {
 
 #[tonic::async_trait]
 impl IngestService for Service {
-    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+    async fn publish(
+        &self,
+        mut request: Request<PublishRequest>,
+    ) -> Result<Response<PublishResponse>, Status> {
         let started = Instant::now();
         let (_key, source) = self.intake.authenticate(request.metadata())?;
-        let receipt = self.publish_for(&source, request.into_inner(), started).await?;
+        let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>();
+        let receipt = self.publish_for(&source, request.into_inner(), unadmitted, started).await?;
         Ok(Response::new(PublishResponse { receipt: Some(receipt) }))
     }
 
@@ -37,12 +42,13 @@ impl IngestService for Service {
 
     async fn publish_stream(
         &self,
-        request: Request<Streaming<PublishStreamRequest>>,
+        mut request: Request<Streaming<PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let (key, _source) = self.intake.authenticate(request.metadata())?;
         let intake = Arc::clone(&self.intake);
-        let answers =
-            stream::answers(intake, key, request.into_inner(), self.stream_window, self.stop.clone());
+        let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>().unwrap_or_default();
+        let input = Input { messages: request.into_inner(), unadmitted };
+        let answers = stream::answers(intake, key, input, self.stream_window, self.stop.clone());
         Ok(Response::new(Box::pin(answers)))
     }
 }
@@ -52,10 +58,12 @@ impl Service {
         &self,
         source: &Source,
         request: PublishRequest,
+        unadmitted: Option<Arc<Unadmitted>>,
         started: Instant,
     ) -> Result<Receipt, Status> {
         let bytes = self.intake.measure("events", &request.events)?;
         let room = self.intake.reserve(source, bytes).await?;
+        drop(unadmitted);
         let mapped = self.intake.map(source, &request.events).await;
         let refused = mapped.refused();
         if mapped.receipt.accepted == 0 || (request.all_or_nothing && !refused.is_empty()) {

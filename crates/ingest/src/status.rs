@@ -81,6 +81,13 @@ pub(crate) fn exhausted(message: &str, retry_after: Duration) -> Status {
     Status::with_error_details(Code::ResourceExhausted, message, retry("WAITING_LIMIT", retry_after))
 }
 
+/// Nothing came of a message that had begun.
+pub(crate) fn silent(after: Duration) -> Status {
+    let message =
+        format!("nothing came of a message that had begun for {after:?} (setting reading_silence_max)");
+    Status::with_error_details(Code::DeadlineExceeded, message, info("READING_SILENCE"))
+}
+
 /// Too much is queued already where a part of the request would go.
 pub(crate) fn queue_full(full: &QueueFull, retry_after: Duration) -> Status {
     let mut metadata = HashMap::from([(String::from("setting"), full.setting.clone())]);

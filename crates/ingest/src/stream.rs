@@ -17,15 +17,22 @@ use tonic::{Status, Streaming};
 
 use crate::auth::KeyHash;
 use crate::intake::{self, Intake, Unanswered};
+use crate::reading::Unadmitted;
 use crate::status;
 
 type Answer = Result<PublishStreamResponse, Status>;
+
+/// What comes in on a stream.
+pub(crate) struct Input {
+    pub(crate) messages: Streaming<PublishStreamRequest>,
+    pub(crate) unadmitted: Arc<Unadmitted>,
+}
 
 /// The answers to a stream of messages. Drives the stream: what is not polled is not read.
 pub(crate) fn answers(
     intake: Arc<Intake>,
     key: KeyHash,
-    input: Streaming<PublishStreamRequest>,
+    input: Input,
     window: usize,
     stop: CancellationToken,
 ) -> impl Stream<Item = Answer> {
@@ -79,21 +86,14 @@ struct Message {
 }
 
 /// Reads the next message and takes it as far as the committers' line. Dropped half-way, nothing of it is stored.
-async fn arrive(
-    intake: &Intake,
-    key: KeyHash,
-    mut input: Streaming<PublishStreamRequest>,
-) -> (Streaming<PublishStreamRequest>, Result<Option<Message>, Status>) {
+async fn arrive(intake: &Intake, key: KeyHash, mut input: Input) -> (Input, Result<Option<Message>, Status>) {
     let arrived = accept(intake, &key, &mut input).await;
     (input, arrived)
 }
 
-async fn accept(
-    intake: &Intake,
-    key: &KeyHash,
-    input: &mut Streaming<PublishStreamRequest>,
-) -> Result<Option<Message>, Status> {
-    let Some(PublishStreamRequest { number, events }) = input.message().await.map_err(status::oversize)?
+async fn accept(intake: &Intake, key: &KeyHash, input: &mut Input) -> Result<Option<Message>, Status> {
+    let Some(PublishStreamRequest { number, events }) =
+        input.messages.message().await.map_err(status::oversize)?
     else {
         return Ok(None);
     };
@@ -102,6 +102,7 @@ async fn accept(
     let source = intake.source(key)?;
     let bytes = intake.measure(&format!("message {number}: events"), &events)?;
     let room = intake.reserve_patiently(&source, bytes).await;
+    input.unadmitted.admitted();
     let mapped = intake.map(&source, &events).await;
     let unanswered = intake.submit(mapped, room, started)?;
     Ok(Some(Message { number, bytes, unanswered }))

@@ -10,6 +10,7 @@ mod drain;
 mod limits;
 mod order;
 mod outage;
+mod reading;
 mod refuse;
 mod setup;
 mod standard;
