@@ -10,16 +10,14 @@ pub(crate) const KNOWN_MAX: usize = 1000;
 pub(crate) struct Discovery {
     cursor: Option<i64>,
     paging: Option<i64>,
-    /// A row beyond the cursor was told while a page was being read: that page may not have it.
-    is_missed: bool,
-    /// The cursor has to go back to here once the page has been read.
+    /// The cursor has to go back to here once the page has been read: what was told meanwhile, that page may not have.
     back_to: Option<i64>,
 }
 
 impl Discovery {
     /// Nothing is queued but what will be told.
     pub(crate) fn caught_up() -> Self {
-        Self { cursor: None, paging: None, is_missed: false, back_to: None }
+        Self { cursor: None, paging: None, back_to: None }
     }
 
     /// Anything may be queued.
@@ -47,16 +45,13 @@ impl Discovery {
 
     /// A row was told. Whether to remember it now; otherwise a page will bring it.
     pub(crate) fn accepts(&mut self, position: i64, known: usize) -> bool {
-        if self.cursor.is_some_and(|cursor| position > cursor) {
-            self.is_missed |= self.paging.is_some();
-            return false;
-        }
-        if known < KNOWN_MAX {
+        let is_beyond = self.cursor.is_some_and(|cursor| position > cursor);
+        if !is_beyond && known < KNOWN_MAX {
             return true;
         }
         if self.paging.is_some() {
             self.back_to = Some(self.back_to.map_or(position - 1, |back| back.min(position - 1)));
-        } else {
+        } else if !is_beyond {
             self.cursor = Some(position - 1);
         }
         false
@@ -75,8 +70,7 @@ impl Discovery {
     pub(crate) fn paged(&mut self, last: Option<i64>, is_full: bool) {
         let Some(after) = self.paging.take() else { return };
         let reached = last.unwrap_or(after).max(after);
-        self.cursor = (is_full || self.is_missed).then_some(reached);
-        self.is_missed = false;
+        self.cursor = is_full.then_some(reached);
         if let Some(back) = self.back_to.take() {
             self.cursor = Some(self.cursor.map_or(back, |cursor| cursor.min(back)));
         }
@@ -114,6 +108,17 @@ mod tests {
         discovery.paged(None, false);
         assert!(!discovery.is_caught_up());
         assert!(discovery.next_page(0).is_some());
+    }
+
+    #[test]
+    fn a_row_that_commits_late_while_a_page_is_read_is_not_missed_though_the_page_reaches_further() {
+        for is_full in [true, false] {
+            let mut discovery = Discovery::behind();
+            discovery.next_page(0);
+            assert!(!discovery.accepts(150, 0));
+            discovery.paged(Some(200), is_full);
+            assert_eq!(discovery.next_page(0), Some((149, KNOWN_MAX)));
+        }
     }
 
     #[test]
