@@ -19,6 +19,7 @@ async fn plan(storage: &Storage, file: &str, values: &[&str]) -> String {
     let explain = format!("EXPLAIN (COSTS off) EXECUTE look ({values})");
     let lines: Vec<String> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *connection).await.unwrap();
+    sqlx::raw_sql("DEALLOCATE look").execute(&mut *connection).await.unwrap(); // the pool gives the connection out again
     lines.join("\n")
 }
 
