@@ -84,7 +84,7 @@ fn may_enter(folder: &Metadata, uid: u32, gid: u32) -> bool {
     folder.mode() & bit != 0
 }
 
-/// `/root/shop/.signalpost/postgres` is kept in `/var/lib/signalpost/root-shop-.signalpost-postgres`.
+/// `/srv/shop/.signalpost/postgres` is kept in `/var/lib/signalpost/srv-shop-.signalpost-postgres`.
 fn stand_in(wanted: &Path) -> PathBuf {
     let name = wanted.to_string_lossy().trim_matches('/').replace('/', "-");
     Path::new(SHARED).join(name)

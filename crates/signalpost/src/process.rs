@@ -166,7 +166,7 @@ async fn after(abort: &CancellationToken, grace: Duration) {
 pub(crate) async fn until_ready(storage: &Storage, stop: &CancellationToken) -> anyhow::Result<bool> {
     let mut said: Option<(String, tokio::time::Instant)> = None;
     loop {
-        let error = match stop.run_until_cancelled(storage.ready()).await {
+        let error = match stop.run_until_cancelled(storage.reach()).await {
             None => return Ok(false),
             Some(Ok(())) => {
                 if said.is_some() {

@@ -13,7 +13,7 @@ mod schema;
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -45,6 +45,7 @@ pub struct ConnectOptions {
 /// The database: a pool of connections and the parts that use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Storage {
+    connect: PgConnectOptions,
     pool: PgPool,
     listeners: PgPool,
 }
@@ -63,12 +64,20 @@ impl Storage {
                 .test_before_acquire(false) // a round trip on every statement; a broken connection says so anyway
                 .connect_lazy_with(connect.clone())
         };
-        Ok(Self { pool: pool(options.connections_max), listeners: pool(8) })
+        Ok(Self { pool: pool(options.connections_max), listeners: pool(8), connect })
     }
 
     /// Succeeds when the database answers and its schema is the one this build was made for.
     pub async fn ready(&self) -> Result<(), StorageError> {
-        schema::check(&self.pool).await
+        schema::check(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Like `ready`, over a connection of its own: says at once, and why, when there is none to be had. The pool keeps
+    /// trying for its whole time-out and then only says that it is over.
+    pub async fn reach(&self) -> Result<(), StorageError> {
+        let mut connection = PgConnection::connect_with(&self.connect).await?;
+        schema::check(&mut connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// The pool itself, for tests and measurements.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sqlx::{Connection, PgConnection, PgPool, migrate::Migrator};
+use sqlx::{Connection, PgConnection, migrate::Migrator};
 
 use crate::StorageError;
 
@@ -27,9 +27,8 @@ pub async fn migrate(url: &str) -> Result<Migrated, StorageError> {
 }
 
 /// Succeeds when exactly the migrations of this build are applied.
-pub(crate) async fn check(pool: &PgPool) -> Result<(), StorageError> {
-    let mut connection = pool.acquire().await?;
-    let applied = applied(&mut connection).await?;
+pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), StorageError> {
+    let applied = applied(connection).await?;
     let known: HashSet<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
     if let Some(&version) = applied.difference(&known).min() {
         return Err(StorageError::SchemaAhead { version });
