@@ -60,9 +60,22 @@ pub struct Rejection {
 }
 
 impl Recipe {
-    /// Validates, compiles, and checks all that no event changes.
+    /// Validates, compiles, and checks all that no event changes. Tells every mistake: those of directives first, then
+    /// those of the fields that are free of such.
     pub fn compile(fields: &serde_json::Value, numbers: Numbers) -> Result<Recipe, Vec<Problem>> {
-        let rule = mapping::compile_fields(fields, numbers)?;
+        let mut problems = match mapping::compile_fields(fields, numbers) {
+            Ok(rule) => return Recipe::of_rule(rule, fields, numbers),
+            Err(problems) => problems,
+        };
+        let (sound, masked) = without_mistakes(fields, &problems);
+        if let Ok(rule) = mapping::compile_fields(&sound, numbers) {
+            let more = Recipe::of_rule(rule, &sound, numbers).err().unwrap_or_default();
+            problems.extend(more.into_iter().filter(|problem| !masked.contains(&field_of(problem))));
+        }
+        Err(problems)
+    }
+
+    fn of_rule(rule: Rule, fields: &serde_json::Value, numbers: Numbers) -> Result<Recipe, Vec<Problem>> {
         let mut mistakes = Mistakes::default();
         let batching = batching::of_fields(fields, &mut mistakes);
         let is_batched = batching.is_some();
@@ -261,6 +274,23 @@ impl From<ResolveError> for Rejection {
     fn from(error: ResolveError) -> Rejection {
         Rejection { path: error.path(), reason: error.to_string() }
     }
+}
+
+/// The fields with those at fault made unknown until an event comes, and their names.
+fn without_mistakes(fields: &serde_json::Value, problems: &[Problem]) -> (serde_json::Value, Vec<String>) {
+    let masked: Vec<String> = problems.iter().map(field_of).collect();
+    let mut sound = fields.clone();
+    for (name, value) in sound.as_object_mut().into_iter().flatten() {
+        if masked.contains(name) {
+            *value = serde_json::json!({ "@path": "$." });
+        }
+    }
+    (sound, masked)
+}
+
+/// The field that a problem is in: the first key of its path.
+fn field_of(problem: &Problem) -> String {
+    problem.path.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

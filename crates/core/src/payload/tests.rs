@@ -91,6 +91,25 @@ fn what_is_wrong_without_an_event_is_said_when_the_mapping_is_saved() {
 }
 
 #[test]
+fn mistakes_of_fields_are_told_beside_those_of_directives() {
+    let fields =
+        with(&json!({ "batch_size": 5000, "enable_batching": true, "data": { "x": { "@pth": "$.a" } } }));
+    let told = problems(&fields);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0], "/data/x has an invalid directive: @pth.");
+    assert!(told[1].contains("4000"), "{told:?}");
+}
+
+#[test]
+fn a_field_whose_directive_is_at_fault_is_told_once() {
+    let told = problems(&json!({ "url": { "@pth": "$.a" }, "method": "GET" }));
+    assert_eq!(
+        told,
+        ["/url has an invalid directive: @pth.", "Method must be one of: \"POST\", \"PUT\", or \"PATCH\"."]
+    );
+}
+
+#[test]
 fn what_is_wrong_with_one_event_is_told_in_one_text() {
     let fields = json!({
         "url": { "@path": "$.url" }, "method": { "@path": "$.method" }, "headers": { "@path": "$.headers" },
