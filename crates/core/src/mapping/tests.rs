@@ -1,3 +1,5 @@
+//! Mappings compiled and resolved: what the vectors do not reach, and the bounds.
+
 use serde_json::{Value as Json, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Payloads: defaults, coercions, checks and their messages.
+
 use serde_json::{Value as Json, json};
 
 use super::*;
