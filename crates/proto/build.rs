@@ -4,7 +4,8 @@ use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 2] = ["signalpost/v1/event.proto", "signalpost/v1/ingest.proto"];
+const FILES: [&str; 3] =
+    ["signalpost/v1/admin.proto", "signalpost/v1/event.proto", "signalpost/v1/ingest.proto"];
 
 #[expect(clippy::disallowed_methods, reason = "OUT_DIR is how cargo tells a build script where to write")]
 fn main() -> Result<(), Box<dyn Error>> {
