@@ -18,23 +18,22 @@ use tracing::{debug, error, info, warn};
 use crate::attempt::{Routes, attempt};
 use crate::catalog::Compiled;
 use crate::config::Config;
+use crate::decisions::{Decisions, Task};
+use crate::lanes::Limits;
 use crate::lanes::action::{
     Action, Attempted, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled,
     Settlement,
 };
-use crate::lanes::{Lanes, Limits};
 use crate::metrics::Metrics;
 use crate::outage::Outage;
 use crate::overflow::{self, Looked, Overflow};
-use crate::ownership::{self, Heartbeat, Ownership};
+use crate::ownership::{self, Heartbeat};
 use crate::transport::Transport;
 
 /// Due retries asked for at a time.
 const DUE_MAX: i64 = 1000;
 /// Inputs taken together before acting on them.
 const INPUTS_MAX: usize = 512;
-/// The first wait of the poll after something arrived; it doubles up to the configured one.
-const POLL_FIRST: Duration = Duration::from_millis(500);
 
 /// What the driver is told.
 #[derive(Debug)]
@@ -58,9 +57,7 @@ pub(crate) struct Driver<T> {
     queue: Queue,
     transport: Arc<T>,
     routes: Routes,
-    lanes: Lanes,
-    ownership: Ownership,
-    tail: Tail,
+    decisions: Decisions<Snapshot>,
     overflow: Overflow,
     settlements: UnboundedSender<Settlement>,
     inputs: UnboundedSender<Input>,
@@ -73,20 +70,7 @@ pub(crate) struct Driver<T> {
     over: CancellationToken,
     started: Instant,
     unanswered_settlements: usize,
-    is_configured: bool,
-    is_stopping: bool,
     views_at: Moment,
-}
-
-/// Following what arrives.
-struct Tail {
-    seen: Option<Snapshot>,
-    is_looking: bool,
-    is_hinted: bool,
-    next_at: Moment,
-    wait: Duration,
-    /// Acquired, and not looked through yet.
-    backlog: Vec<i16>,
 }
 
 /// What a question to Postgres needs to be asked until it is answered.
@@ -130,21 +114,10 @@ impl<T: Transport> Driver<T> {
         };
         Self {
             queue: parts.storage.queue(),
-            lanes: Lanes::new(limits),
-            ownership: Ownership::new(config.lease),
-            tail: Tail {
-                seen: None,
-                is_looking: false,
-                is_hinted: false,
-                next_at: Moment::ZERO,
-                wait: POLL_FIRST,
-                backlog: Vec::new(),
-            },
+            decisions: Decisions::new(limits, config.lease, config.poll),
             overflow: Overflow::default(),
             routes: Routes::new(),
             unanswered_settlements: 0,
-            is_configured: false,
-            is_stopping: false,
             views_at: Moment::ZERO,
             config: parts.config,
             me: parts.me,
@@ -166,7 +139,9 @@ impl<T: Transport> Driver<T> {
         let arrivals = self.storage.listen(Channel::Batches);
         let partitions = self.storage.listen(Channel::Partitions);
         let (outage, queue, over) = (Arc::clone(&self.outage), self.queue.clone(), stop.clone());
-        self.tail.seen = outage.persist("take a snapshot", &over, || queue.snapshot()).await;
+        if let Some(seen) = outage.persist("take a snapshot", &over, || queue.snapshot()).await {
+            self.decisions.begin(seen);
+        }
         let mut inputs = Vec::with_capacity(INPUTS_MAX);
         while !stop.is_cancelled() && !self.abort.is_cancelled() {
             self.step(&mut told, &mut inputs, Some((&arrivals, &partitions)), &stop).await;
@@ -176,11 +151,10 @@ impl<T: Transport> Driver<T> {
 
     /// Finishes what is under way; when told to abort, cuts it off and records what is known.
     async fn drain(&mut self, told: &mut UnboundedReceiver<Input>, inputs: &mut Vec<Input>) {
-        info!(unsettled = self.lanes.unsettled(), "draining");
+        info!(unsettled = self.decisions.lanes.unsettled(), "draining");
         let now = self.now();
-        self.is_stopping = true;
-        self.lanes.stop(now);
-        self.act();
+        self.decisions.stop(now);
+        self.act(now);
         let abort = self.abort.clone();
         while !self.is_drained() && !abort.is_cancelled() {
             self.step(told, inputs, None, &abort).await;
@@ -192,14 +166,14 @@ impl<T: Transport> Driver<T> {
         {}
         if !self.is_drained() {
             warn!(
-                unsettled = self.lanes.unsettled(),
+                unsettled = self.decisions.lanes.unsettled(),
                 "aborting with requests that are not recorded: they will be sent again"
             );
         }
     }
 
     fn is_drained(&self) -> bool {
-        self.lanes.is_drained() && self.unanswered_settlements == 0
+        self.decisions.lanes.is_drained() && self.unanswered_settlements == 0
     }
 
     /// Waits for something to happen, and deals with it.
@@ -214,19 +188,21 @@ impl<T: Transport> Driver<T> {
         tokio::select! {
             () = interrupt.cancelled() => return,
             _ = told.recv_many(inputs, INPUTS_MAX) => {}
-            () = hinted(hints.map(|(arrivals, _)| arrivals)) => self.tail.is_hinted = true,
-            () = hinted(hints.map(|(_, partitions)| partitions)) => self.ownership.hint(),
+            () = hinted(hints.map(|(arrivals, _)| arrivals)) => self.decisions.hint_arrivals(),
+            () = hinted(hints.map(|(_, partitions)| partitions)) => self.decisions.hint_partitions(),
             () = tokio::time::sleep_until((self.started + next).into()) => {}
+        }
+        // The process may have been stopped for longer than the lease: that comes before whatever was told meanwhile.
+        if self.decisions.wake(self.now()) {
+            warn!("the lease could not be renewed in time: nothing is sent until it is");
         }
         for input in inputs.drain(..) {
             self.take(input);
         }
         let now = self.now();
-        self.lanes.tick(now);
-        self.beat(now);
-        self.look(now);
+        self.decisions.decide(now);
         self.look_for_full_lanes(now);
-        self.act();
+        self.act(now);
         self.show(now);
     }
 
@@ -235,58 +211,49 @@ impl<T: Transport> Driver<T> {
     }
 
     fn next_tick(&self) -> Moment {
-        let look = (!self.tail.is_looking).then_some(self.tail.next_at);
-        let ticks = [self.lanes.next_tick(), self.ownership.next_tick(), look, self.overflow.next_tick()];
+        let ticks = [self.decisions.next_tick(), self.overflow.next_tick()];
         ticks.into_iter().flatten().min().unwrap_or(self.now() + Duration::from_secs(1))
     }
 
     fn take(&mut self, input: Input) {
         let now = self.now();
         match input {
-            Input::Reported(request, report) => self.lanes.reported(now, request, report, rand::random()),
+            Input::Reported(request, report) => {
+                self.decisions.lanes.reported(now, request, report, rand::random());
+            }
             Input::Settled(answers) => {
                 self.unanswered_settlements -= answers.len();
                 for (settlement, settled) in answers {
-                    self.lanes.settled(now, settlement, settled);
+                    self.decisions.lanes.settled(now, settlement, settled);
                 }
             }
-            Input::Loaded(load, rows) => self.lanes.loaded(now, load, rows),
-            Input::Paged(page, rows) => self.lanes.paged(now, page, &rows),
-            Input::Arrived(rows, snapshot) => self.arrived(now, &rows, snapshot),
-            Input::Backlog(mapping_ids) => self.lanes.backlog(now, &mapping_ids),
-            Input::Due(rows, is_full, next_in) => self.lanes.found_due(now, &rows, is_full, next_in),
+            Input::Loaded(load, rows) => self.decisions.lanes.loaded(now, load, rows),
+            Input::Paged(page, rows) => self.decisions.lanes.paged(now, page, &rows),
+            Input::Arrived(rows, snapshot) => self.decisions.arrived(now, &rows, snapshot),
+            Input::Backlog(mapping_ids) => self.decisions.lanes.backlog(now, &mapping_ids),
+            Input::Due(rows, is_full, next_in) => {
+                self.decisions.lanes.found_due(now, &rows, is_full, next_in);
+            }
             Input::Overflowing(looked) => self.overflowing(now, &looked),
             Input::Beaten(heartbeat) => self.beaten(now, heartbeat),
             Input::Catalog(compiled) => {
                 info!(mappings = compiled.lanes.len(), "configuration loaded");
                 self.routes = compiled.routes;
                 self.overflow.configure(compiled.limits);
-                self.is_configured = true;
-                self.lanes.configure(now, &compiled.lanes);
+                self.decisions.configured();
+                self.decisions.lanes.configure(now, &compiled.lanes);
             }
         }
     }
 
     // ---- ownership
 
-    fn beat(&mut self, now: Moment) {
-        if self.ownership.expires(now) {
-            warn!("the lease could not be renewed in time: nothing is sent until it is");
-            self.lanes.suspend(now);
-        }
-        // When stopping everything is given back at the end, at once.
-        let drained = if self.is_stopping { Vec::new() } else { self.lanes.drained_partitions() };
-        if !drained.is_empty() {
-            self.ownership.hint();
-        }
-        if !self.is_configured || !self.ownership.begin(now) {
-            return;
-        }
+    fn beat(&self, now: Moment, releasing: Vec<i16>) {
         let (store, me, name) = (self.storage.ownership(), self.me, self.config.name.clone());
-        let (lease, patience) = (self.config.lease, self.ownership.patience());
+        let (lease, patience) = (self.config.lease, self.decisions.patience());
         self.ask(|_| async move {
-            let answer = tokio::time::timeout(patience, store.heartbeat(me, &name, lease, &drained)).await;
-            Some(Input::Beaten(Heartbeat { sent_at: now, released: drained, result: answer.ok() }))
+            let answer = tokio::time::timeout(patience, store.heartbeat(me, &name, lease, &releasing)).await;
+            Some(Input::Beaten(Heartbeat { sent_at: now, released: releasing, result: answer.ok() }))
         });
     }
 
@@ -294,9 +261,8 @@ impl<T: Transport> Driver<T> {
         match heartbeat.result {
             Some(Ok(answer)) => {
                 self.outage.is_over();
-                self.ownership.beaten(heartbeat.sent_at);
-                self.lanes.released(&heartbeat.released);
-                self.lanes.own(now, &ownership::owned(&answer));
+                let owned = ownership::owned(&answer);
+                self.decisions.beaten(now, heartbeat.sent_at, &heartbeat.released, &owned);
                 self.metrics.partitions.set(i64::try_from(answer.holds.len()).unwrap_or(i64::MAX));
                 for partition in answer.taken_over {
                     info!(partition, "taken over from a dispatcher that did not renew its lease");
@@ -304,25 +270,15 @@ impl<T: Transport> Driver<T> {
             }
             Some(Err(error)) => {
                 self.outage.began("renew the lease", &error);
-                self.ownership.failed(now);
+                self.decisions.not_beaten(now);
             }
-            None => self.ownership.failed(now),
+            None => self.decisions.not_beaten(now),
         }
     }
 
     // ---- the tail of the queue
 
-    fn look(&mut self, now: Moment) {
-        if self.tail.is_looking || (!self.tail.is_hinted && self.tail.next_at > now) {
-            return;
-        }
-        let partitions = self.lanes.owned_partitions();
-        let Some(since) = self.tail.seen.clone().filter(|_| !partitions.is_empty()) else {
-            self.tail.next_at = now + POLL_FIRST;
-            self.tail.is_hinted = false;
-            return;
-        };
-        (self.tail.is_looking, self.tail.is_hinted) = (true, false);
+    fn look(&self, since: Snapshot, partitions: Vec<i16>) {
         let queue = self.queue.clone();
         self.ask(|asking| async move {
             let arrived = || queue.arrived(&since, &partitions);
@@ -331,25 +287,8 @@ impl<T: Transport> Driver<T> {
         });
     }
 
-    fn arrived(&mut self, now: Moment, rows: &[FoundRow], snapshot: Snapshot) {
-        self.tail.seen = Some(snapshot);
-        self.tail.is_looking = false;
-        self.tail.wait = if rows.is_empty() {
-            (self.tail.wait * 2).min(self.config.poll)
-        } else {
-            POLL_FIRST.min(self.config.poll)
-        };
-        self.tail.next_at = now + self.tail.wait;
-        self.lanes.arrived(now, rows);
-        self.look_through_backlog();
-    }
-
-    /// Only after a look that left these partitions out has ended: what it passed over, this must see.
-    fn look_through_backlog(&mut self) {
-        if self.tail.is_looking || self.tail.backlog.is_empty() {
-            return;
-        }
-        let (partitions, queue) = (std::mem::take(&mut self.tail.backlog), self.queue.clone());
+    fn look_behind(&self, partitions: Vec<i16>) {
+        let queue = self.queue.clone();
         self.ask(|asking| async move {
             let backlog = || queue.backlog(&partitions);
             Some(Input::Backlog(asking.persist("look for a backlog", backlog).await?))
@@ -357,7 +296,7 @@ impl<T: Transport> Driver<T> {
     }
 
     fn look_for_full_lanes(&mut self, now: Moment) {
-        let Some(limits) = self.overflow.begin(now, &self.lanes.owned_partitions()) else { return };
+        let Some(limits) = self.overflow.begin(now, &self.decisions.lanes.owned_partitions()) else { return };
         let queue = self.queue.clone();
         self.ask(|asking| async move {
             let look = || overflow::look(&queue, &limits);
@@ -369,27 +308,28 @@ impl<T: Transport> Driver<T> {
         self.overflow.looked(now, looked);
         for lane in &looked.full {
             let oldest: Vec<FoundRow> = lane.oldest.iter().map(paged).collect();
-            self.lanes.overflow(now, lane.mapping_id, &oldest, lane.excess);
+            self.decisions.lanes.overflow(now, lane.mapping_id, &oldest, lane.excess);
         }
     }
 
     // ---- actions
 
-    fn act(&mut self) {
-        while let Some(action) = self.lanes.next_action() {
-            match action {
-                Action::Send(request) => self.send(request),
-                Action::Settle(settlement) => {
+    fn act(&mut self, now: Moment) {
+        while let Some(task) = self.decisions.next_task() {
+            match task {
+                Task::Beat { releasing } => self.beat(now, releasing),
+                Task::Look { since, partitions } => self.look(since, partitions),
+                Task::LookBehind(partitions) | Task::Act(Action::Backlog(partitions)) => {
+                    self.look_behind(partitions);
+                }
+                Task::Act(Action::Send(request)) => self.send(request),
+                Task::Act(Action::Settle(settlement)) => {
                     self.unanswered_settlements += 1;
                     self.settlements.send(settlement).expect("the settler outlives the driver");
                 }
-                Action::Load(load) => self.load(load),
-                Action::Page(page) => self.page(page),
-                Action::Backlog(partitions) => {
-                    self.tail.backlog.extend(partitions);
-                    self.look_through_backlog();
-                }
-                Action::FindDue { except } => self.find_due(except),
+                Task::Act(Action::Load(load)) => self.load(load),
+                Task::Act(Action::Page(page)) => self.page(page),
+                Task::Act(Action::FindDue { except }) => self.find_due(except),
             }
         }
     }
@@ -439,7 +379,7 @@ impl<T: Transport> Driver<T> {
     }
 
     fn find_due(&self, except: Vec<i64>) {
-        let (queue, partitions) = (self.queue.clone(), self.lanes.owned_partitions());
+        let (queue, partitions) = (self.queue.clone(), self.decisions.lanes.owned_partitions());
         self.ask(|asking| async move {
             let due = || queue.due(&partitions, &except, DUE_MAX);
             let rows = asking.persist("look for due retries", due).await?;
@@ -470,9 +410,9 @@ impl<T: Transport> Driver<T> {
             return;
         }
         self.views_at = now + Duration::from_secs(1);
-        self.metrics.loaded_bytes.set(i64::try_from(self.lanes.loaded_bytes()).unwrap_or(i64::MAX));
-        self.metrics.unsettled.set(i64::try_from(self.lanes.unsettled()).unwrap_or(i64::MAX));
-        self.metrics.show_lanes(self.lanes.views());
+        self.metrics.loaded_bytes.set(i64::try_from(self.decisions.lanes.loaded_bytes()).unwrap_or(i64::MAX));
+        self.metrics.unsettled.set(i64::try_from(self.decisions.lanes.unsettled()).unwrap_or(i64::MAX));
+        self.metrics.show_lanes(self.decisions.lanes.views());
     }
 }
 

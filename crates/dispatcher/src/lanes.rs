@@ -125,10 +125,10 @@ impl Lanes {
         self.feed();
     }
 
-    /// The partitions that are ours now: all of them.
-    pub fn own(&mut self, now: Moment, owned: &[Owned]) {
+    /// The partitions that are ours: all of them. `is_valid`: beyond doubt, now.
+    pub fn own(&mut self, now: Moment, owned: &[Owned], is_valid: bool) {
         self.cx.now = now;
-        let change = self.partitions.own(owned, now, self.is_stopping);
+        let change = self.partitions.own(owned, now, is_valid, self.is_stopping);
         for partition in change.lost {
             for mapping_id in self.lanes_of(partition) {
                 self.drop_lane(mapping_id);
@@ -167,13 +167,17 @@ impl Lanes {
 
     /// Partitions over our share in which nothing is under way any more: they may be given back.
     pub fn drained_partitions(&self) -> Vec<i16> {
+        let mut leaving = self.partitions.leaving().peekable();
+        if leaving.peek().is_none() {
+            return Vec::new();
+        }
         let busy: HashSet<i16> = self
             .by_mapping
             .iter()
             .filter(|(_, lane)| !lane.is_quiet())
             .map(|(id, _)| partition_of(*id))
             .collect();
-        self.partitions.leaving().filter(|partition| !busy.contains(partition)).collect()
+        leaving.filter(|partition| !busy.contains(partition)).collect()
     }
 
     /// Drained partitions were given back.

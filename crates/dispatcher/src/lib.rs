@@ -6,6 +6,7 @@
 mod attempt;
 mod catalog;
 mod config;
+mod decisions;
 mod driver;
 mod housekeeping;
 pub(crate) mod lane;

@@ -56,11 +56,12 @@ impl Ownership {
         is_time
     }
 
-    /// A heartbeat was answered.
-    pub(crate) fn beaten(&mut self, sent_at: Moment) {
+    /// A heartbeat was answered: whether what it says holds now, for the answer may have been long on its way.
+    pub(crate) fn beaten(&mut self, sent_at: Moment, now: Moment) -> bool {
         self.is_beating = false;
         self.next_at = sent_at + self.lease / 3;
-        self.valid_until = Some(sent_at + self.lease * 9 / 10);
+        self.valid_until = Some(sent_at + self.lease * 9 / 10).filter(|until| *until > now);
+        self.valid_until.is_some()
     }
 
     /// A heartbeat was not.
@@ -104,7 +105,7 @@ mod tests {
     fn it_beats_three_times_a_lease_and_one_at_a_time() {
         let mut ownership = Ownership::new(at(9000));
         assert!(ownership.begin(at(0)) && !ownership.begin(at(0)));
-        ownership.beaten(at(0));
+        ownership.beaten(at(0), at(1));
         assert!(!ownership.begin(at(2999)));
         assert!(ownership.begin(at(3000)));
     }
@@ -113,7 +114,7 @@ mod tests {
     fn what_is_not_renewed_expires_before_the_lease_does() {
         let mut ownership = Ownership::new(at(10_000));
         ownership.begin(at(0));
-        ownership.beaten(at(100));
+        assert!(ownership.beaten(at(100), at(200)));
         ownership.begin(at(4000));
         ownership.failed(at(5000));
         assert!(!ownership.expires(at(9000)));
@@ -121,10 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_comes_after_the_lease_is_worth_nothing() {
+        let mut ownership = Ownership::new(at(10_000));
+        ownership.begin(at(0));
+        assert!(!ownership.beaten(at(0), at(9000)));
+        assert!(ownership.begin(at(9000)), "another is sent at once");
+    }
+
+    #[test]
     fn a_hint_brings_the_next_beat_forward() {
         let mut ownership = Ownership::new(at(9000));
         ownership.begin(at(0));
-        ownership.beaten(at(0));
+        ownership.beaten(at(0), at(1));
         ownership.hint();
         assert!(ownership.begin(at(1)));
     }

@@ -28,8 +28,9 @@ pub(crate) struct Change {
 }
 
 impl Partitions {
-    pub(crate) fn own(&mut self, owned: &[Owned], now: Moment, is_stopping: bool) -> Change {
-        self.is_suspended = false;
+    /// All that is ours; `is_valid`: and may be sent for.
+    pub(crate) fn own(&mut self, owned: &[Owned], now: Moment, is_valid: bool, is_stopping: bool) -> Change {
+        self.is_suspended = !is_valid;
         let mut change = Change::default();
         let still =
             |number: &i16, epoch: i64| owned.iter().any(|own| own.partition == *number && own.epoch == epoch);
@@ -113,22 +114,22 @@ mod tests {
     #[test]
     fn a_new_epoch_means_lost_and_acquired() {
         let mut partitions = Partitions::default();
-        let change = partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, false);
+        let change = partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true, false);
         assert_eq!((change.acquired, change.lost), (vec![1, 2], vec![]));
-        let change = partitions.own(&[own(1, 2)], Moment::ZERO, false);
+        let change = partitions.own(&[own(1, 2)], Moment::ZERO, true, false);
         assert_eq!((change.acquired, change.lost), (vec![1], vec![1, 2]));
     }
 
     #[test]
     fn nothing_is_sent_while_suspended_or_leaving() {
         let mut partitions = Partitions::default();
-        partitions.own(&[own(1, 1)], Moment::ZERO, false);
+        partitions.own(&[own(1, 1)], Moment::ZERO, true, false);
         assert!(partitions.right(1).unwrap().may_send && partitions.right(2).is_none());
         partitions.suspend();
         assert!(!partitions.right(1).unwrap().may_send);
-        partitions.own(&[own(1, 1)], Moment::ZERO, false);
+        partitions.own(&[own(1, 1)], Moment::ZERO, true, false);
         assert!(partitions.right(1).unwrap().may_send);
-        partitions.own(&[Owned { is_surplus: true, ..own(1, 1) }], Moment::ZERO, false);
+        partitions.own(&[Owned { is_surplus: true, ..own(1, 1) }], Moment::ZERO, true, false);
         let right = partitions.right(1).unwrap();
         assert!(right.is_leaving && !right.may_send && partitions.numbers().is_empty());
     }

@@ -185,7 +185,7 @@ impl World {
     fn own(&mut self) {
         let epoch = self.database.epoch;
         let own = |partition| Owned { partition, epoch, is_surplus: false, is_taken_over: false };
-        self.lanes.own(self.now, &(0..64).map(own).collect::<Vec<_>>());
+        self.lanes.own(self.now, &(0..64).map(own).collect::<Vec<_>>(), true);
         self.at(self.now, Happening::Tick);
     }
 
