@@ -129,7 +129,7 @@ pub async fn run_with(
         started,
     });
     let either = CancellationToken::new();
-    let (told_to_stop, ended) = (either.clone(), over.clone());
+    let (told_to_stop, ended, aborted) = (either.clone(), over.clone(), abort.clone());
     tasks.spawn(async move {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -144,7 +144,9 @@ pub async fn run_with(
     over.cancel();
     tasks.close();
     tasks.wait().await;
-    let release = tokio::time::timeout(RELEASE_TIME_MAX, storage.ownership().release_all(me)).await;
+    let release =
+        tokio::time::timeout(RELEASE_TIME_MAX, storage.ownership().release_all(me, aborted.is_cancelled()))
+            .await;
     if matches!(release, Ok(Ok(()))) {
         info!("dispatcher stopped, its partitions are free");
     } else {

@@ -88,7 +88,11 @@ pub(crate) fn owned(answer: &Answer) -> Vec<Owned> {
         partition: hold.partition,
         epoch: hold.epoch,
         is_surplus: answer.surplus.contains(&hold.partition),
-        is_taken_over: answer.taken_over.contains(&hold.partition),
+        maybe_repeated: answer
+            .maybe_repeated
+            .iter()
+            .find(|(partition, _)| *partition == hold.partition)
+            .map(|(_, ago)| *ago),
     };
     answer.holds.iter().map(own).collect()
 }

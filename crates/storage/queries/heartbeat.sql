@@ -1,5 +1,6 @@
 -- heartbeat: dispatcher $1 named $2 is alive; gives back partitions $4, renews the others for $3, takes what is free or
--- expired up to its fair share. At least one row, which carries the share. Index: partitions_pkey. Locks: the partitions,
+-- expired up to its fair share. At least one row, which carries the share; of each partition, for how long no request that
+-- was not recorded can have been made. Index: partitions_pkey. Locks: the partitions,
 -- skipping those that another dispatcher is taking.
 WITH me AS (
     INSERT INTO signalpost.dispatchers (id, name) VALUES ($1, $2)
@@ -24,10 +25,13 @@ WITH me AS (
 ), held AS (
     UPDATE signalpost.partitions p
     SET owner = $1, lease_ends_at = now() + $3::interval,
-        epoch = CASE WHEN p.owner = $1 THEN p.epoch ELSE p.epoch + 1 END
+        epoch = CASE WHEN p.owner = $1 THEN p.epoch ELSE p.epoch + 1 END,
+        maybe_repeated_before = CASE WHEN w.taken_over THEN now() ELSE p.maybe_repeated_before END
     FROM (SELECT number, false AS taken_over FROM mine UNION ALL SELECT number, taken_over FROM free) AS w
     WHERE p.number = w.number AND (p.owner = $1 OR p.owner IS NULL OR p.lease_ends_at <= now())
-    RETURNING p.number, p.epoch, w.taken_over
+    RETURNING p.number, p.epoch, w.taken_over,
+              extract(epoch FROM now() - p.maybe_repeated_before)::double precision AS maybe_repeated
 )
-SELECT fair.share AS "share!", held.number AS "number?", held.epoch AS "epoch?", held.taken_over AS "taken_over?"
+SELECT fair.share AS "share!", held.number AS "number?", held.epoch AS "epoch?", held.taken_over AS "taken_over?",
+       held.maybe_repeated AS "maybe_repeated?"
 FROM fair LEFT JOIN held ON true

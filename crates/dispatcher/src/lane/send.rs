@@ -158,7 +158,7 @@ impl Lane {
         let (kind, position, _) = pieces[0];
         let row = self.rows(kind).loaded(position).expect("what is sent is loaded");
         identity.is_maybe_repeated =
-            right.taken_over_at.is_some_and(|at| row.age(cx.now) >= cx.now.saturating_sub(at));
+            right.maybe_repeated.is_some_and(|before| before.covers(row.age(cx.now), cx.now));
         let target = row.target.clone();
         self.pace.started(cx.now);
         let is_probe = self.breaker.started();

@@ -325,6 +325,6 @@ pub struct Owned {
     pub epoch: i64,
     /// More than our fair share: finish and give it back.
     pub is_surplus: bool,
-    /// The owner before us did not give it back: what it had under way may have arrived.
-    pub is_taken_over: bool,
+    /// What was queued before so long ago may have been sent by an owner that could not record it.
+    pub maybe_repeated: Option<Duration>,
 }

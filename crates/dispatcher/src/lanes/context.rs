@@ -1,6 +1,7 @@
 //! Context: what all lanes share while one of them works: the time, the memory, and the actions so far.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::action::{Action, Moment};
 use crate::lane::Kind;
@@ -39,8 +40,22 @@ pub(crate) struct Right {
     pub(crate) may_send: bool,
     /// It is to be given back.
     pub(crate) is_leaving: bool,
-    /// What was queued before then may have been sent by another.
-    pub(crate) taken_over_at: Option<Moment>,
+    /// What was queued before then may have been sent by another owner that could not record it.
+    pub(crate) maybe_repeated: Option<Before>,
+}
+
+/// A moment that may be before this dispatcher's time: so long before `noted_at`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(crate) noted_at: Moment,
+    pub(crate) ago: Duration,
+}
+
+impl Before {
+    /// Whether what has this age now is from before.
+    pub(crate) fn covers(self, age: Duration, now: Moment) -> bool {
+        age >= self.ago + now.saturating_sub(self.noted_at)
+    }
 }
 
 #[derive(Debug)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::action::{Moment, Owned};
-use super::context::Right;
+use super::context::{Before, Right};
 
 #[derive(Debug)]
 struct Partition {
     epoch: i64,
     is_leaving: bool,
-    taken_over_at: Option<Moment>,
+    maybe_repeated: Option<Before>,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Partitions {
                 Partition {
                     epoch: own.epoch,
                     is_leaving: false,
-                    taken_over_at: own.is_taken_over.then_some(now),
+                    maybe_repeated: own.maybe_repeated.map(|ago| Before { noted_at: now, ago }),
                 }
             });
             // Once leaving, always: its lanes have let go of what they knew. It can be acquired anew when given back.
@@ -98,7 +98,7 @@ impl Partitions {
             epoch: partition.epoch,
             may_send: !self.is_suspended && !partition.is_leaving,
             is_leaving: partition.is_leaving,
-            taken_over_at: partition.taken_over_at,
+            maybe_repeated: partition.maybe_repeated,
         })
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn own(partition: i16, epoch: i64) -> Owned {
-        Owned { partition, epoch, is_surplus: false, is_taken_over: false }
+        Owned { partition, epoch, is_surplus: false, maybe_repeated: None }
     }
 
     #[test]

@@ -113,6 +113,10 @@ async fn an_attempt_cut_off_by_abort_costs_nothing() {
     let dispatcher = world.dispatcher();
     let requests = receiver.wait_for(10).await;
     assert!(requests[5..].iter().all(|request| request.header("x-signalpost-attempt") == Some("1")));
+    assert!(
+        requests[5..].iter().all(|request| request.header("x-signalpost-maybe-repeated") == Some("true")),
+        "it may have arrived"
+    );
     eventually("the queue is empty", async || (world.count("batches").await == 0).then_some(())).await;
     dispatcher.stop().await;
 }

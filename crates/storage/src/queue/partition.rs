@@ -40,6 +40,8 @@ pub struct Owned {
     pub surplus: Vec<i16>,
     /// Became mine now although its owner did not give it back: its requests may still be on their way.
     pub taken_over: Vec<i16>,
+    /// What was queued before so long ago may have been sent by an earlier owner that could not record it.
+    pub maybe_repeated: Vec<(i16, Duration)>,
 }
 
 /// Ownership of partitions. Cheap to clone.
@@ -78,6 +80,9 @@ impl OwnershipStore {
                 if row.taken_over == Some(true) {
                     owned.taken_over.push(partition);
                 }
+                if let Some(seconds) = row.maybe_repeated {
+                    owned.maybe_repeated.push((partition, Duration::from_secs_f64(seconds.max(0.0))));
+                }
             }
         }
         owned.holds.sort_by_key(|hold| hold.partition);
@@ -85,9 +90,9 @@ impl OwnershipStore {
         Ok(owned)
     }
 
-    /// Gives everything back and signs off; the others are told.
-    pub async fn release_all(&self, me: OwnerId) -> Result<(), StorageError> {
-        sqlx::query_file!("queries/release_all.sql", me.0).execute(&self.pool).await?;
+    /// Gives everything back and signs off; the others are told. `is_cut_off`: requests were cut off, and may have arrived.
+    pub async fn release_all(&self, me: OwnerId, is_cut_off: bool) -> Result<(), StorageError> {
+        sqlx::query_file!("queries/release_all.sql", me.0, is_cut_off).execute(&self.pool).await?;
         self.hint().await
     }
 

@@ -35,7 +35,7 @@ async fn what_a_dead_dispatcher_held_is_taken_over_when_its_lease_ends() {
 async fn what_is_given_back_is_free_at_once_and_not_taken_over() {
     let storage = storage().await;
     let (first, _) = owner(&storage, LEASE).await;
-    storage.ownership().release_all(first).await.unwrap();
+    storage.ownership().release_all(first, false).await.unwrap();
     let owned = storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[]).await.unwrap();
     assert_eq!((owned.holds.len(), owned.taken_over.len()), (64, 0));
 }
@@ -46,4 +46,20 @@ async fn a_heartbeat_of_an_owner_keeps_its_epochs() {
     let (me, before) = owner(&storage, LEASE).await;
     let after = storage.ownership().heartbeat(me, "me", LEASE, &[]).await.unwrap();
     assert_eq!(before, after.holds);
+}
+
+#[tokio::test]
+async fn what_an_owner_may_have_sent_unrecorded_is_known_to_every_owner_after_it() {
+    let storage = storage().await;
+    dead_owner(&storage).await;
+    let next = async |releasing| {
+        let me = OwnerId(Uuid::new_v4());
+        let owned = storage.ownership().heartbeat(me, "next", LEASE, &[]).await.unwrap();
+        storage.ownership().release_all(me, releasing).await.unwrap();
+        owned.maybe_repeated
+    };
+    let (taken_over, handed_over) = (next(false).await, next(true).await);
+    assert_eq!((taken_over.len(), handed_over.len()), (64, 64));
+    assert!(handed_over[0].1 > taken_over[0].1, "counted from the takeover");
+    assert!(next(false).await[0].1 < handed_over[0].1, "counted from what was cut off");
 }

@@ -184,7 +184,7 @@ impl World {
 
     fn own(&mut self) {
         let epoch = self.database.epoch;
-        let own = |partition| Owned { partition, epoch, is_surplus: false, is_taken_over: false };
+        let own = |partition| Owned { partition, epoch, is_surplus: false, maybe_repeated: None };
         self.lanes.own(self.now, &(0..64).map(own).collect::<Vec<_>>(), true);
         self.at(self.now, Happening::Tick);
     }
