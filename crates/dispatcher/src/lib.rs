@@ -15,6 +15,7 @@ mod metrics;
 mod outage;
 mod overflow;
 mod ownership;
+mod redrive;
 mod settler;
 pub mod transport;
 
@@ -35,6 +36,7 @@ pub use metrics::Metrics;
 use crate::driver::{Driver, Parts};
 use crate::housekeeping::Housekeeping;
 use crate::outage::Outage;
+use crate::redrive::Redriver;
 use crate::settler::Settler;
 use crate::transport::{Client, Transport, TransportError, system_lookup};
 
@@ -113,6 +115,9 @@ pub async fn run_with(
     let housekeeping =
         Housekeeping { store: storage.retention(), config: config.clone(), metrics: metrics.clone() };
     tasks.spawn(housekeeping.run(over.clone()));
+    let redriver = Redriver::new(&storage, Arc::clone(&outage), metrics.clone());
+    let either = CancellationToken::new();
+    tasks.spawn(redriver.run(storage.clone(), either.clone()));
     let attempts_over = abort.child_token();
     let driver = Driver::new(Parts {
         config,
@@ -128,7 +133,6 @@ pub async fn run_with(
         over: over.clone(),
         started,
     });
-    let either = CancellationToken::new();
     let (told_to_stop, ended, aborted) = (either.clone(), over.clone(), abort.clone());
     tasks.spawn(async move {
         tokio::select! {

@@ -80,6 +80,7 @@ pub struct Metrics {
     overflowed_events: Family<OfMapping, Counter>,
     dropped: Family<OfDropped, Counter>,
     pub(crate) housekeeping_failures: Counter,
+    pub(crate) redriven_events: Counter,
     lanes: Gauge,
     lane_in_flight: Family<OfMapping, Gauge>,
     lane_window: Family<OfMapping, Gauge>,
@@ -109,6 +110,7 @@ impl Metrics {
             overflowed_events: Family::default(),
             dropped: Family::default(),
             housekeeping_failures: Counter::default(),
+            redriven_events: Counter::default(),
             lanes: Gauge::default(),
             lane_in_flight: Family::default(),
             lane_window: Family::default(),
@@ -189,6 +191,8 @@ impl Metrics {
             "Times that dropping what is old failed; tried again after a minute",
             self.housekeeping_failures.clone(),
         );
+        let help = "Events among the dead letters that a redrive queued again";
+        registry.register("redriven_events", help, self.redriven_events.clone());
     }
 
     pub(crate) fn overflowed(&self, mapping: i64, events: u64) {

@@ -7,6 +7,7 @@ mod catalog;
 mod error;
 mod notify;
 mod queue;
+mod redrive;
 mod retention;
 mod schema;
 
@@ -27,6 +28,9 @@ pub use notify::{Channel, Wakeups};
 pub use queue::{
     AttemptLog, BuryReason, BuryRow, Depth, Found, Hold, NewBatch, NewRejected, Owned, OwnerId,
     OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement, Snapshot, partition_of,
+};
+pub use redrive::{
+    DeadFilter, NewRedrive, Redrive, RedriveControl, RedriveError, RedriveState, RedriveStore, Step,
 };
 pub use retention::Retention;
 pub use schema::{MIGRATOR, Migrated, migrate};
@@ -98,6 +102,11 @@ impl Storage {
     /// Which dispatcher delivers which lanes.
     pub fn ownership(&self) -> OwnershipStore {
         OwnershipStore::new(self.pool.clone())
+    }
+
+    /// Jobs that queue dead letters again.
+    pub fn redrives(&self) -> RedriveStore {
+        RedriveStore::new(self.pool.clone())
     }
 
     /// How long what is done is kept.

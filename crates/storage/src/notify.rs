@@ -17,6 +17,8 @@ pub enum Channel {
     Batches,
     /// Partitions were given back.
     Partitions,
+    /// A redrive was made or changed.
+    Redrives,
 }
 
 impl Channel {
@@ -25,6 +27,7 @@ impl Channel {
             Self::Catalog => "signalpost_catalog",
             Self::Batches => "signalpost_batches",
             Self::Partitions => "signalpost_partitions",
+            Self::Redrives => "signalpost_redrives",
         }
     }
 }

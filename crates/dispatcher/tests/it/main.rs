@@ -9,6 +9,7 @@ mod housekeeping;
 mod outage;
 mod overflow;
 mod ownership;
+mod redrive;
 mod retry;
 mod signatures;
 mod support;

@@ -96,6 +96,13 @@ pub enum BuryReason {
 }
 
 impl BuryReason {
+    /// What the table says, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Rejected, Self::Expired, Self::Exhausted, Self::Overflow]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    }
+
     /// As the table has it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,39 +1,6 @@
 //! The functions that operators call with psql.
 
-use signalpost_storage::Storage;
-
-use crate::support::{all, batch, count, storage};
-
-/// A mapping to operate on; its id.
-async fn lane(storage: &Storage) -> i64 {
-    sqlx::raw_sql(
-        "INSERT INTO signalpost.sources (id, name) VALUES (1, 'shop');
-         INSERT INTO signalpost.destinations (id, source_id, name) VALUES (1, 1, 'warehouse');
-         INSERT INTO signalpost.mappings (id, destination_id, position, name, trigger, fields) VALUES (7, 1, 1, 'orders', '', '{}')",
-    )
-    .execute(storage.pool())
-    .await
-    .unwrap();
-    7
-}
-
-async fn call(storage: &Storage, function: &str) -> Result<String, String> {
-    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT signalpost.{function}::text")))
-        .fetch_one(storage.pool())
-        .await
-        .map_err(|error| error.to_string())
-}
-
-async fn bury_all(storage: &Storage) {
-    sqlx::raw_sql(
-        "WITH gone AS (DELETE FROM signalpost.batches RETURNING *)
-         INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, attempts, enqueued_at, reason)
-         SELECT mapping_id, position, event_count, payload, 3, enqueued_at, 'rejected' FROM gone",
-    )
-    .execute(storage.pool())
-    .await
-    .unwrap();
-}
+use crate::support::{all, batch, call, count, lane, storage};
 
 #[tokio::test]
 async fn a_paused_mapping_says_so_with_its_reason_until_it_is_resumed() {
@@ -49,22 +16,6 @@ async fn a_paused_mapping_says_so_with_its_reason_until_it_is_resumed() {
     call(&storage, "resume(7)").await.unwrap();
     assert_eq!(count(&storage, "operations").await, 2);
     assert!(call(&storage, "pause(8, 'x')").await.unwrap_err().contains("there is no mapping 8"));
-}
-
-#[tokio::test]
-async fn redriving_puts_dead_letters_back_at_their_address_and_a_dry_run_counts() {
-    let storage = storage().await;
-    let lane = lane(&storage).await;
-    storage.queue().enqueue(&[batch(lane, 2), batch(lane, 3)], &[]).await.unwrap();
-    let before = all(&storage, lane).await;
-    bury_all(&storage).await;
-    assert_eq!(call(&storage, "redrive(7, dry_run => true)").await.unwrap(), "5");
-    assert!(all(&storage, lane).await.is_empty());
-    let first = format!("redrive(7, at_position => {})", before[0].position);
-    assert_eq!(call(&storage, &first).await.unwrap(), "2");
-    assert_eq!(call(&storage, "redrive(7, 'rejected')").await.unwrap(), "3");
-    assert_eq!(all(&storage, lane).await, before);
-    assert_eq!(count(&storage, "dead_batches").await, 0);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod fencing;
 mod functions;
 mod ownership;
 mod plans;
+mod redrive;
 mod schema;
 mod settle;
 mod support;

@@ -71,3 +71,39 @@ pub(crate) async fn dead_owner(storage: &Storage) -> (OwnerId, Vec<Hold>) {
         .unwrap();
     dead
 }
+
+/// A mapping to operate on, shop/warehouse/orders; its id.
+pub(crate) async fn lane(storage: &Storage) -> i64 {
+    sqlx::raw_sql(
+        "INSERT INTO signalpost.sources (id, name) VALUES (1, 'shop');
+         INSERT INTO signalpost.destinations (id, source_id, name) VALUES (1, 1, 'warehouse');
+         INSERT INTO signalpost.mappings (id, destination_id, position, name, trigger, fields) VALUES (7, 1, 1, 'orders', '', '{}')",
+    )
+    .execute(storage.pool())
+    .await
+    .unwrap();
+    7
+}
+
+/// What a function of the schema returns, as text, or its error.
+pub(crate) async fn call(storage: &Storage, function: &str) -> Result<String, String> {
+    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT signalpost.{function}::text")))
+        .fetch_one(storage.pool())
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Makes dead letters of everything that waits.
+pub(crate) async fn bury_all(storage: &Storage) {
+    execute(
+        storage,
+        "WITH gone AS (DELETE FROM signalpost.batches RETURNING *)
+         INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, attempts, enqueued_at, reason)
+         SELECT mapping_id, position, event_count, payload, 3, enqueued_at, 'rejected' FROM gone",
+    )
+    .await;
+}
+
+pub(crate) async fn execute(storage: &Storage, statements: &str) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned())).execute(storage.pool()).await.unwrap();
+}

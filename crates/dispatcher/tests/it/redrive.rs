@@ -1,0 +1,47 @@
+//! Dead letters are delivered when an operator redrives them.
+
+use std::collections::BTreeSet;
+
+use signalpost_testkit::{eventually, receiver};
+
+use crate::support::{Setup, World, numbers};
+
+/// Dead letters of ten events each.
+async fn with_dead_letters(world: &World, batches: u32) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, attempts, enqueued_at, reason)
+         SELECT {}, p * 10000, 10, (SELECT '[' || string_agg(format('{{\"n\":%s}}', p * 10 + n), ',' ORDER BY n) || ']'
+                                    FROM generate_series(0, 9) n), 1, now(), 'rejected'
+         FROM generate_series(0, {batches} - 1) p",
+        world.mappings[0]
+    )))
+    .execute(world.storage.pool())
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn redriven_dead_letters_arrive_although_the_dispatcher_that_redrives_is_killed_on_the_way() {
+    let receiver = receiver().await;
+    let world = Setup::to(&receiver.url("/"), true).start().await;
+    with_dead_letters(&world, 30).await;
+    let first = world.dispatcher();
+    let made = "SELECT redrive_id::text FROM signalpost.redrive('shop', events_per_second => 400)";
+    world.text(made).await.unwrap();
+    eventually("it has begun", async || {
+        let redriven = world.text("SELECT max(events_redriven)::text FROM signalpost.redrives").await;
+        redriven.filter(|events| events != "0")
+    })
+    .await;
+    first.kill().await;
+    let second = world.dispatcher();
+    let is_done = async || (world.count("redrives WHERE state = 'done'").await == 1).then_some(());
+    eventually("it is done", is_done).await;
+    world.empty().await;
+    second.stop().await;
+    let redriven = world.text("SELECT events_redriven::text FROM signalpost.redrives").await;
+    assert_eq!(redriven.as_deref(), Some("300"), "each once");
+    assert_eq!(world.count("dead_batches").await, 0);
+    let arrived: BTreeSet<u64> = receiver.requests().iter().flat_map(numbers).collect();
+    assert_eq!(arrived, (0..300).collect());
+}
