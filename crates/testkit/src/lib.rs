@@ -2,12 +2,14 @@
 //!
 //! Invariants: nothing here sleeps to synchronise; whatever a test starts ends with it, or with its process.
 
+pub mod authority;
 pub mod event;
 pub mod postgres;
 pub mod receiver;
 
 use std::time::Duration;
 
+pub use authority::{Authority, Issued};
 pub use postgres::{TestDatabase, postgres};
 pub use receiver::{Answer, Receiver, Recorded, receiver};
 

@@ -1,0 +1,61 @@
+//! Metrics: what every gRPC service counts of its connections. They are registered under the service's own prefix.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Why a client could not connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Reason {
+    /// It spoke plain text where TLS is served, or TLS where plain text is.
+    Protocol,
+    /// It showed no certificate, or one that is not accepted.
+    Certificate,
+    /// It does not trust the server's certificate.
+    Distrust,
+    /// It took too long, or too many others came at the same time.
+    Timeout,
+    /// Anything else.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfReason {
+    pub reason: Reason,
+}
+
+/// A service's connections and guard. Cloning shares them.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    pub(crate) connections: Gauge,
+    pub(crate) handshakes_failed: Family<OfReason, Counter>,
+    pub(crate) certificate_ends: Gauge,
+    pub(crate) guarded: Counter,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them; `registry` is the service's own, with its prefix.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register("connections", "Client connections that are open", metrics.connections.clone());
+        registry.register(
+            "handshakes_failed",
+            "Connections that failed before their first call, by reason",
+            metrics.handshakes_failed.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_ends_timestamp",
+            "When the certificate in use ends, as Unix time; 0 without TLS",
+            Unit::Seconds,
+            metrics.certificate_ends.clone(),
+        );
+        registry.register(
+            "guarded",
+            "Calls refused unread after too many wrong credentials from their address",
+            metrics.guarded.clone(),
+        );
+        metrics
+    }
+}
