@@ -1,8 +1,12 @@
 //! The program as users run it: processes that are started, loaded, signalled and killed; a real Postgres, a real receiver.
 
+#[path = "e2e/page.rs"]
+mod page;
 #[path = "e2e/support.rs"]
 mod support;
 
+#[path = "e2e/clients.rs"]
+mod clients;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/deliver.rs"]

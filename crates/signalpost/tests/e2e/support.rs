@@ -81,18 +81,28 @@ impl Stand {
 
     /// Starts a process and waits until it is ready.
     pub(crate) async fn start(&self, role: &str) -> Process {
-        let mut process = self.begin(role);
+        self.start_with(role, &[]).await
+    }
+
+    /// Starts a process with settings of its own, and waits until it is ready.
+    pub(crate) async fn start_with(&self, role: &str, settings: &[(&str, &str)]) -> Process {
+        let mut process = self.begin_with(role, settings);
         process.ready().await;
         process
     }
 
     /// Starts a process.
     pub(crate) fn begin(&self, role: &str) -> Process {
+        self.begin_with(role, &[])
+    }
+
+    fn begin_with(&self, role: &str, settings: &[(&str, &str)]) -> Process {
         let http = free_port();
         let log = self.folder.path().join(format!("{role}-{http}.log"));
         let file = std::fs::File::create(&log).expect("a log");
         let mut command = self.command(&[role]);
         command.env("SIGNALPOST_HTTP__LISTEN", format!("127.0.0.1:{http}"));
+        command.envs(settings.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(file).spawn().expect("it starts");
         Process { child, http, log }
     }
@@ -135,8 +145,7 @@ impl Process {
 
     /// SIGTERM, and its exit status.
     pub(crate) async fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        Command::new("sh").args(["-c", "kill -s TERM \"$1\"", "sh", &pid]).status().expect("a shell");
+        terminate(&self.child);
         eventually("it ends", async || self.child.try_wait().expect("it can be asked")).await.code()
     }
 }
@@ -157,7 +166,13 @@ async fn get(port: u16, path: &str) -> Option<String> {
     Some(answer)
 }
 
-fn free_port() -> u16 {
+/// SIGTERM.
+pub(crate) fn terminate(child: &Child) {
+    let pid = child.id().to_string();
+    Command::new("sh").args(["-c", "kill -s TERM \"$1\"", "sh", &pid]).status().expect("a shell");
+}
+
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
