@@ -21,7 +21,7 @@ pub(crate) enum AuthError {
         "unreadable authorization: send `Bearer <write key>`, or `Basic` with the base64 of `<write key>:`"
     )]
     Malformed,
-    #[error("unknown or revoked write key")]
+    #[error("the write key is unknown, revoked or expired")]
     Unknown,
 }
 

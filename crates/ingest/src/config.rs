@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use signalpost_core::secret::Secret;
+use signalpost_grpc::tls;
 use thiserror::Error;
 
 /// The settings of ingest. Sizes read `"32KiB"` or a number of bytes, durations `"30s"`.
@@ -59,21 +59,7 @@ pub struct Config {
     pub drain_time_max: Duration,
     /// Serves TLS when present, plain text when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Tls>,
-}
-
-/// What TLS needs, as PEM text.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The server's certificate, followed by its intermediates.
-    pub certificate: String,
-    /// The certificate's private key.
-    #[serde(skip_serializing)]
-    pub key: Secret,
-    /// Certificates of the authorities whose clients may connect. When present, a client must show a certificate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_ca: Option<String>,
+    pub tls: Option<tls::Config>,
 }
 
 impl Default for Config {

@@ -3,14 +3,16 @@
 //! Invariants: nothing is mapped before there is room for it; a receipt exists only once its request is committed or
 //! needs no commit.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signalpost_core::json::Limits;
+use signalpost_grpc::guard::Guard;
 use signalpost_proto::v1::{Event, Receipt};
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use crate::auth::{self, AuthError, KeyHash};
 use crate::catalog::Source;
@@ -28,6 +30,7 @@ const RETRY_LATER: Duration = Duration::from_secs(5);
 
 /// What every call needs.
 pub(crate) struct Intake {
+    pub(crate) guard: Guard,
     pub(crate) readiness: watch::Receiver<Readiness>,
     pub(crate) request_limits: RequestLimits,
     pub(crate) event_limits: Limits,
@@ -39,10 +42,21 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// The write key of a call, and the source it belongs to.
-    pub(crate) fn authenticate(&self, metadata: &MetadataMap) -> Result<(KeyHash, Arc<Source>), Status> {
+    /// The write key of a call, and the source it belongs to. Whoever keeps being wrong is refused unread.
+    pub(crate) fn authenticate(
+        &self,
+        metadata: &MetadataMap,
+        peer: Option<SocketAddr>,
+    ) -> Result<(KeyHash, Arc<Source>), Status> {
         let key = auth::key_hash(metadata).map_err(|error| self.unauthenticated(error))?;
-        Ok((key, self.source(&key)?))
+        self.guard.admit(peer, &key)?;
+        let source = self.source(&key);
+        match &source {
+            Ok(_) => self.guard.succeeded(peer, &key),
+            Err(status) if status.code() == Code::Unauthenticated => self.guard.failed(peer, &key),
+            Err(_) => {}
+        }
+        Ok((key, source?))
     }
 
     /// The source that a key belongs to, now.

@@ -21,6 +21,6 @@ mod service;
 mod status;
 mod stream;
 
-pub use config::{Config, ConfigError, Tls};
+pub use config::{Config, ConfigError};
 pub use metrics::Metrics;
 pub use server::{RunError, run};

@@ -42,6 +42,7 @@ pub(crate) struct OfMapping {
 /// Ingest's metrics. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
+    pub(crate) grpc: signalpost_grpc::Metrics,
     pub(crate) events: Family<OfVerdict, Counter>,
     pub(crate) payloads: Counter,
     pub(crate) unmapped: Family<OfMapping, Counter>,
@@ -66,8 +67,8 @@ pub struct Metrics {
 impl Metrics {
     /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::new();
         let registry = registry.sub_registry_with_prefix("signalpost_ingest");
+        let metrics = Self::new(signalpost_grpc::Metrics::register(registry));
         registry.register(
             "events",
             "Events by what became of them: accepted events that no mapping wants count as unwanted",
@@ -163,8 +164,9 @@ impl Metrics {
         );
     }
 
-    fn new() -> Self {
+    fn new(grpc: signalpost_grpc::Metrics) -> Self {
         Self {
+            grpc,
             events: Family::default(),
             payloads: Counter::default(),
             unmapped: Family::default(),

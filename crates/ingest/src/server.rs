@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalpost_core::json::Limits;
+use signalpost_grpc::guard::Guard;
+use signalpost_grpc::{listen, tls};
 use signalpost_proto::v1::ingest_service_server::IngestServiceServer;
 use signalpost_storage::{Queue, Storage};
 use tokio::net::TcpListener;
@@ -19,14 +21,13 @@ use tonic::Request;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::util::{MapRequestLayer, MapResponseLayer};
 use tracing::{info, warn};
 
 use crate::committer::Committer;
-use crate::config::{Config, ConfigError, Tls};
+use crate::config::{Config, ConfigError};
 use crate::depth::{Depths, Limit};
 use crate::intake::Intake;
 use crate::limits::{RequestLimits, Waiting};
@@ -38,8 +39,6 @@ use crate::status;
 
 /// How long dispatchers are left alone after a wake-up: at most two hundred hints a second, however many commits.
 const WAKE_PAUSE: Duration = Duration::from_millis(5);
-/// How long a client may take over its TLS handshake.
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// What a message may have beyond its events: tags, lengths and numbers.
 const FRAMING_BYTES: usize = 1 << 20;
 /// How much of one connection, and of one call on it, may be on its way without having been read.
@@ -53,8 +52,8 @@ pub enum RunError {
     #[error("the ingest settings could not work")]
     Config(#[from] ConfigError),
     /// The certificate, its key or the client authorities could not be used.
-    #[error("the TLS settings could not be used: check tls.certificate, tls.key and tls.client_ca")]
-    Tls(#[source] tonic::transport::Error),
+    #[error("the TLS settings could not be used")]
+    Tls(#[from] tls::Error),
     /// Server reflection could not be set up.
     #[error("the service descriptions are unusable")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -76,6 +75,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     config.check()?;
+    let tls = config.tls.as_ref().map(tls::Server::load).transpose()?;
     let stop = stop.child_token();
     let (health, health_service) = tonic_health::server::health_reporter();
     let (state, readiness) = watch::channel(Readiness::default());
@@ -111,10 +111,11 @@ pub async fn run(
     keeper.not_serving().await;
     tasks.spawn(keeper.run(stop.clone()));
     let reading = reading(&config, &metrics);
+    let incoming = Incoming { listener, tls, metrics: metrics.grpc.clone() };
     let intake = intake(&config, Arc::clone(&committer), depths, readiness, metrics);
     let routes = routes(&config, intake, health_service, &stop)?;
 
-    let served = serve(&config, routes, reading, listener, &stop, &mut tasks).await;
+    let served = serve(&config, routes, reading, incoming, &stop, &mut tasks).await;
     committer.close();
     ended.cancel();
     stop.cancel();
@@ -122,24 +123,28 @@ pub async fn run(
     served
 }
 
+/// Where clients come from.
+struct Incoming {
+    listener: TcpListener,
+    tls: Option<tls::Server>,
+    metrics: signalpost_grpc::Metrics,
+}
+
 /// Until told to stop; then until the last call is answered, or patience ends.
 async fn serve(
     config: &Config,
     routes: Routes,
     reading: Reading,
-    listener: TcpListener,
+    Incoming { listener, tls, metrics }: Incoming,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), RunError> {
     let address = listener.local_addr().ok();
-    // The builder's own tcp_nodelay does nothing for connections it did not accept itself.
-    let incoming =
-        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(config.keepalive));
-    let server = builder(config)?
+    let server = builder(config)
         .layer(MapResponseLayer::new(status::name_oversize))
         .layer(MapRequestLayer::new(move |request| reading.bound(request)))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.cancelled());
+        .serve_with_incoming_shutdown(listen(listener, tls, metrics), stop.cancelled());
     let mut server = pin!(server);
     info!(address = address.map(tracing::field::display), tls = config.tls.is_some(), "taking events");
     tokio::select! {
@@ -157,25 +162,12 @@ async fn serve(
     }
 }
 
-fn builder(config: &Config) -> Result<Server, RunError> {
-    let server = Server::builder()
+fn builder(config: &Config) -> Server {
+    Server::builder()
         .http2_keepalive_interval(Some(config.keepalive))
         .max_concurrent_streams(config.calls_per_connection_max)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .initial_stream_window_size(CALL_WINDOW);
-    match &config.tls {
-        Some(tls) => server.tls_config(tls_config(tls)).map_err(RunError::Tls),
-        None => Ok(server),
-    }
-}
-
-fn tls_config(tls: &Tls) -> ServerTlsConfig {
-    let identity = Identity::from_pem(&tls.certificate, tls.key.expose());
-    let config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME_MAX);
-    match &tls.client_ca {
-        Some(authorities) => config.client_ca_root(Certificate::from_pem(authorities)),
-        None => config,
-    }
+        .initial_stream_window_size(CALL_WINDOW)
 }
 
 /// The services: ours, health, and reflection in both versions (older tools know only the first).
@@ -199,7 +191,7 @@ fn routes(
     };
     // Before anything of the request is read.
     let service = InterceptedService::new(service, move |request: Request<()>| {
-        doorkeeper.authenticate(request.metadata()).map(|_| request)
+        doorkeeper.authenticate(request.metadata(), request.remote_addr()).map(|_| request)
     });
     Ok(Routes::new(service)
         .add_service(health)
@@ -225,6 +217,7 @@ fn intake(
     metrics: Metrics,
 ) -> Intake {
     Intake {
+        guard: Guard::new(metrics.grpc.clone()),
         readiness,
         request_limits: RequestLimits {
             bytes_max: usize_of(config.request_bytes_max.as_u64()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use signalpost_grpc::client::Tls;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -146,6 +147,8 @@ pub(crate) struct Send {
     /// Where ingest listens
     #[arg(long, value_name = "URL", env = "SIGNALPOST_TO", default_value = "http://127.0.0.1:4650")]
     pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) tls: ClientTls,
     /// Write key of the source
     #[arg(long, value_name = "KEY", env = "SIGNALPOST_WRITE_KEY", hide_env_values = true)]
     pub(crate) write_key: String,
@@ -158,6 +161,30 @@ pub(crate) struct Send {
     /// Give up when nothing could be sent for this long
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1m")]
     pub(crate) patience: Duration,
+}
+
+/// Whom a client of a gRPC service trusts, and what it shows.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ClientTls {
+    /// Certificate of the authority that signed the server's, beside those of this machine
+    #[arg(long = "ca-file", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Certificate to show to a server that asks for one
+    #[arg(long = "client-cert-file", value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The private key of that certificate
+    #[arg(long = "client-key-file", value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+impl ClientTls {
+    pub(crate) fn files(&self) -> Tls {
+        Tls {
+            ca_file: self.ca.clone(),
+            certificate_file: self.certificate.clone(),
+            key_file: self.key.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -5,21 +5,21 @@
 //! acknowledged for as long as the caller is patient.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::time::Duration;
 
-use anyhow::Context;
+use signalpost_grpc::client;
 use signalpost_proto::v1::ingest_service_client::IngestServiceClient;
 use signalpost_proto::v1::{Event, PublishStreamRequest, PublishStreamResponse, Receipt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::exit::Failure;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MOST: Duration = Duration::from_secs(2);
 
@@ -61,17 +61,14 @@ enum Ended {
 }
 
 impl<T> Sender<T> {
-    pub(crate) fn new(to: &str, write_key: &str, window: usize, patience: Duration) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(to.to_owned())
-            .with_context(|| format!("{to} is no URL such as http://127.0.0.1:4650"))
-            .map_err(Failure::usage)?
-            .connect_timeout(CONNECT_WITHIN)
-            .tcp_nodelay(true);
-        let endpoint = if to.starts_with("https:") {
-            endpoint.tls_config(ClientTlsConfig::new()).context("preparing TLS")?
-        } else {
-            endpoint
-        };
+    pub(crate) fn new(
+        to: &str,
+        tls: &client::Tls,
+        write_key: &str,
+        window: usize,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
+        let endpoint = client::endpoint(to, tls).map_err(Failure::usage)?;
         let authorization = format!("Bearer {write_key}")
             .parse()
             .map_err(|_| Failure::usage(anyhow::anyhow!("the write key holds characters that no key has")))?;
@@ -164,7 +161,7 @@ impl<T> Sender<T> {
 
     async fn open(&self) -> Result<Stream, Status> {
         let channel: Channel =
-            self.endpoint.connect().await.map_err(|error| Status::unavailable(root_cause(&error)))?;
+            self.endpoint.connect().await.map_err(|error| Status::unavailable(no_connection(&error)))?;
         let (messages, outbound) = mpsc::channel(self.window.max(1));
         let mut request = Request::new(ReceiverStream::new(outbound));
         request.metadata_mut().insert("authorization", self.authorization.clone());
@@ -213,15 +210,15 @@ fn explain(status: &Status) -> anyhow::Error {
         }
         Code::InvalidArgument => Failure::input(anyhow::anyhow!("ingest refused: {}", status.message())),
         Code::Unimplemented => Failure::usage(anyhow::anyhow!("there is no Signalpost at this address")),
+        // A server that asks for a client certificate says so only after the handshake: in the first call.
+        Code::Unavailable | Code::Unknown if status.source().is_some() => {
+            anyhow::anyhow!("{}", no_connection(status))
+        }
         Code::Unavailable => anyhow::anyhow!("{}", status.message()),
         code => anyhow::anyhow!("{code}: {}", status.message()),
     }
 }
 
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    format!("no connection to ingest: {cause}")
+fn no_connection(error: &(dyn std::error::Error + 'static)) -> String {
+    format!("no connection to ingest: {}", client::explain(error))
 }

@@ -13,5 +13,7 @@ mod crash;
 mod deliver;
 #[path = "e2e/dev.rs"]
 mod dev;
+#[path = "e2e/tls.rs"]
+mod tls;
 #[path = "e2e/verify.rs"]
 mod verify;

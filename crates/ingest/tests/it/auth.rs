@@ -5,6 +5,7 @@ use signalpost_proto::v1::ingest_service_client::IngestServiceClient;
 use signalpost_testkit::event::track;
 use signalpost_testkit::eventually;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::setup::{Ingest, KEY, publish, shop, whole};
 
@@ -21,7 +22,26 @@ async fn a_call_without_a_key_is_told_how_to_send_one() {
 async fn an_unknown_key_is_refused() {
     let ingest = Ingest::with(vec![]).await;
     let status = publish(&mut ingest.client("wk_other").await, [track("A").json()]).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "unknown or revoked write key"));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Unauthenticated, "the write key is unknown, revoked or expired")
+    );
+}
+
+#[tokio::test]
+async fn whoever_guesses_write_keys_is_slowed_down_and_others_go_on() {
+    let ingest = Ingest::with(vec![]).await;
+    let mut guessing = ingest.client("wk_guess").await;
+    let mut refused = None;
+    for _ in 0..25 {
+        let status = publish(&mut guessing, [track("A").json()]).await.unwrap_err();
+        refused = (status.code() == Code::ResourceExhausted).then_some(status);
+    }
+    let refused = refused.expect("after twenty wrong keys");
+    assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "WRONG_CREDENTIALS_LIMIT");
+    let known = publish(&mut ingest.client(KEY).await, [track("A").json()]).await.unwrap();
+    assert_eq!(known.accepted, 1, "this key was right from here before");
 }
 
 #[tokio::test]

@@ -1,27 +1,14 @@
 //! TLS, and clients that must show a certificate.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use signalpost_ingest::{Config, Tls};
+use signalpost_grpc::tls::Config as Tls;
+use signalpost_ingest::Config;
 use signalpost_proto::v1::PublishRequest;
 use signalpost_proto::v1::ingest_service_client::IngestServiceClient;
+use signalpost_testkit::Authority;
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::setup::Ingest;
-
-/// An authority of our own.
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate of that authority and its key, as PEM.
-fn certificate(authority: &CertifiedIssuer<'static, KeyPair>) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
-}
 
 async fn connect(ingest: &Ingest, tls: ClientTlsConfig) -> Result<Channel, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(format!("https://localhost:{}", ingest.address.port())).unwrap();
@@ -30,16 +17,19 @@ async fn connect(ingest: &Ingest, tls: ClientTlsConfig) -> Result<Channel, tonic
 
 #[tokio::test]
 async fn a_client_needs_a_certificate_when_authorities_are_given() {
-    let authority = authority();
-    let (certificate_pem, key) = certificate(&authority);
-    let tls =
-        Tls { certificate: certificate_pem, key: key.as_str().into(), client_ca: Some(authority.pem()) };
+    let authority = Authority::named("Ours");
+    let server = authority.issue("localhost");
+    let tls = Tls {
+        certificate: server.certificate.as_str().into(),
+        key: server.key.as_str().into(),
+        client_ca: Some(authority.pem().as_str().into()),
+    };
     let config = Config { tls: Some(tls), ..Config::default() };
     let ingest = Ingest::at(&signalpost_testkit::postgres().await.url, config).await;
     let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
 
-    let (client_certificate, client_key) = certificate(&authority);
-    let identity = Identity::from_pem(client_certificate, client_key);
+    let client = authority.issue("app");
+    let identity = Identity::from_pem(client.certificate, client.key);
     let known = connect(&ingest, trusting.clone().identity(identity)).await.unwrap();
     let status = IngestServiceClient::new(known).publish(PublishRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "the certificate is fine, the write key is missing");

@@ -31,7 +31,8 @@ struct Line {
 
 pub(crate) async fn run(args: &Send) -> anyhow::Result<()> {
     let mut lines = Lines::open(&args.files)?;
-    let mut sender = Sender::new(&args.to, &args.write_key, args.window as usize, args.patience)?;
+    let mut sender =
+        Sender::new(&args.to, &args.tls.files(), &args.write_key, args.window as usize, args.patience)?;
     let progress = progress();
     let began = Instant::now();
     let mut report = Report::default();

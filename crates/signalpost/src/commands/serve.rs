@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use signalpost_grpc::tls;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +16,9 @@ pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     settings.database_url()?;
     if role != Role::Ingest {
         process::sealing_keys(&settings)?;
+    }
+    if let Some(tls) = settings.ingest.tls.as_ref().filter(|_| role != Role::Dispatcher) {
+        tls::Server::load(tls).map_err(|error| Failure::usage(anyhow::anyhow!("ingest.{error}")))?;
     }
     let grpc = match role {
         Role::Dispatcher => None,

@@ -156,14 +156,14 @@ impl<P: Provider> Provider for FromFiles<P> {
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut profiles = self.0.data()?;
         for dict in profiles.values_mut() {
-            read_files(dict)?;
+            read_files(dict, false)?;
         }
         Ok(profiles)
     }
 }
 
 #[expect(clippy::result_large_err, reason = "figment's own error, made once at the start")]
-fn read_files(dict: &mut Dict) -> Result<(), Error> {
+fn read_files(dict: &mut Dict, is_read_by_its_owner: bool) -> Result<(), Error> {
     let named: Vec<String> = dict.keys().filter(|key| key.ends_with("_file")).cloned().collect();
     for key in named {
         let name = key.trim_end_matches("_file").to_owned();
@@ -173,12 +173,17 @@ fn read_files(dict: &mut Dict) -> Result<(), Error> {
         let Some(path) = dict.remove(&key).and_then(Value::into_string) else {
             return Err(Error::from(format!("`{key}` must be the path of a file")));
         };
+        if is_read_by_its_owner {
+            dict.insert(name, Value::from(Dict::from([("file".to_owned(), Value::from(path))])));
+            continue;
+        }
         let text = fs::read_to_string(&path)
             .map_err(|error| Error::from(format!("`{key}`: {path} cannot be read: {error}")))?;
         dict.insert(name, Value::from(text.trim_end_matches(['\n', '\r'])));
     }
-    dict.values_mut().try_for_each(|value| match value {
-        Value::Dict(_, inner) => read_files(inner),
+    // Certificates are read again while the process runs: their owner has to know the file.
+    dict.iter_mut().try_for_each(|(key, value)| match value {
+        Value::Dict(_, inner) => read_files(inner, key == "tls"),
         _ => Ok(()),
     })
 }

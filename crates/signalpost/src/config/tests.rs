@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use signalpost_grpc::tls::Pem;
+
 use super::*;
 
 fn with(file: &str, variables: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
@@ -73,6 +75,17 @@ fn a_wrong_value_is_refused_by_key_value_place_and_what_is_accepted() {
     }
     let error = with("[shutdown]\ndeadline = 'soon'\n", &[], &[]).unwrap_err();
     assert!(error.starts_with("shutdown.deadline = \"soon\" (signalpost.toml): "), "{error}");
+}
+
+#[test]
+fn certificates_stay_in_their_files_and_later_layers_win() {
+    let file = "[ingest.tls]\ncertificate_file = '/tls.crt'\nkey_file = '/tls.key'\n";
+    let tls =
+        with(file, &[("SIGNALPOST_INGEST__TLS__KEY_FILE", "/other.key")], &[]).unwrap().ingest.tls.unwrap();
+    assert!(matches!(tls.certificate, Pem::File(path) if path == Path::new("/tls.crt")));
+    assert!(matches!(tls.key, Pem::File(path) if path == Path::new("/other.key")));
+    let tls = with(file, &[("SIGNALPOST_INGEST__TLS__KEY", "-----BEGIN")], &[]).unwrap().ingest.tls.unwrap();
+    assert!(matches!(tls.key, Pem::Text(_)));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use signalpost_grpc::client::Tls;
 use signalpost_proto::v1::{Event, Problem, event::Form};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,7 +39,8 @@ pub(super) async fn send(to: SocketAddr, write_key: &str) -> anyhow::Result<Sent
     let events: Vec<Event> = text.lines().map(event).collect();
     let mut sent = Sent { mark, events: events.len(), unwanted: 0, queued: 0, problems: Vec::new() };
     let mut next = Some(Message { events, tag: () });
-    let mut sender = Sender::new(&format!("http://{to}"), write_key, 1, Duration::from_mins(1))?;
+    let mut sender =
+        Sender::new(&format!("http://{to}"), &Tls::default(), write_key, 1, Duration::from_mins(1))?;
     let acknowledged = |_, receipt: signalpost_proto::v1::Receipt| {
         sent.unwanted += receipt.unwanted;
         sent.queued += receipt.queued;
