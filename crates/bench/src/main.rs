@@ -13,6 +13,7 @@ mod load;
 mod receiver;
 mod report;
 mod sender;
+mod sim;
 mod stand;
 mod usage;
 mod yardstick;
@@ -33,6 +34,9 @@ enum Command {
     /// Kills processes, stops Postgres and breaks the receiver while events flow; then every acknowledged event must
     /// have arrived.
     Chaos(chaos::Arguments),
+    /// Simulates the dispatchers' decisions in virtual time under seeded faults; everything that must hold is checked after
+    /// each step.
+    Sim(sim::Arguments),
 }
 
 #[tokio::main]
@@ -40,5 +44,6 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Load(arguments) => load::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::Sim(arguments) => sim::run(&arguments),
     }
 }

@@ -20,7 +20,7 @@ pub struct Config {
     /// How long a dispatcher that stopped answering keeps its partitions; it says that it lives three times as often.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// How much of the queue may be in memory at a time. A lane that has nothing there may always have one request.
+    /// How much of the queue may be in memory at a time. A lane that has nothing there may always have one row.
     pub loaded_bytes_max: ByteSize,
     /// How many requests may be under way, or made and not recorded yet.
     pub unsettled_max: u32,

@@ -65,8 +65,8 @@ pub(crate) struct Lane {
     turn: u32,
     /// When to look again without an input.
     pub(crate) wake_at: Option<Moment>,
-    /// It would load more if there were memory.
-    pub(crate) is_starving: bool,
+    /// It would load more if so much memory were free.
+    pub(crate) starves_until: Option<usize>,
     /// It would send more if fewer requests of all lanes were unsettled.
     pub(crate) is_held_up: bool,
 }
@@ -104,7 +104,7 @@ impl Lane {
             parted: Vec::new(),
             turn: 0,
             wake_at: None,
-            is_starving: false,
+            starves_until: None,
             is_held_up: false,
         }
     }
@@ -166,7 +166,7 @@ impl Lane {
 
     /// Nothing worth remembering.
     pub(crate) fn is_idle(&self, now: Moment) -> bool {
-        self.is_empty() && self.breaker.is_closed() && self.pace.rested_at() <= now
+        self.is_empty() && self.breaker.is_rested(now) && self.pace.rested_at() <= now
     }
 
     /// Nothing queued, nothing under way.

@@ -7,8 +7,6 @@
 pub mod action;
 pub(crate) mod context;
 mod partitions;
-#[cfg(test)]
-mod simulation;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -43,8 +41,9 @@ pub struct Lanes {
     partitions: Partitions,
     cx: Context,
     timers: BTreeSet<(Moment, i64)>,
-    /// Lanes that would load more, and lanes that would send more, in turn.
-    starving: VecDeque<i64>,
+    /// Lanes that would load more, by how much has to be free for it.
+    starving: BTreeSet<(usize, i64)>,
+    /// Lanes that would send more, in turn.
     held_up: VecDeque<i64>,
     /// Which lane made a request or asked for a settlement.
     requests: HashMap<u64, i64>,
@@ -80,7 +79,7 @@ impl Lanes {
             partitions: Partitions::default(),
             cx: Context::new(limits),
             timers: BTreeSet::new(),
-            starving: VecDeque::new(),
+            starving: BTreeSet::new(),
             held_up: VecDeque::new(),
             requests: HashMap::new(),
             settlements: HashMap::new(),
@@ -405,6 +404,12 @@ impl Lanes {
         self.cx.loaded_bytes
     }
 
+    /// The epoch in which we think that we own a lane.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn epoch(&self, mapping_id: i64) -> Option<i64> {
+        self.partitions.right(partition_of(mapping_id)).map(|right| right.epoch)
+    }
+
     /// Requests that are under way or not settled.
     pub fn unsettled(&self) -> usize {
         self.cx.unsettled
@@ -441,14 +446,16 @@ impl Lanes {
         if let Some(at) = lane.wake_at {
             self.timers.remove(&(at, mapping_id));
         }
-        let was_starving = std::mem::take(&mut lane.is_starving);
+        if let Some(needed) = lane.starves_until.take() {
+            self.starving.remove(&(needed, mapping_id));
+        }
         let was_held_up = std::mem::take(&mut lane.is_held_up);
         lane.advance(right, &mut self.cx);
         if let Some(at) = lane.wake_at {
             self.timers.insert((at, mapping_id));
         }
-        if lane.is_starving && !was_starving {
-            self.starving.push_back(mapping_id);
+        if let Some(needed) = lane.starves_until {
+            self.starving.insert((needed, mapping_id));
         }
         if lane.is_held_up && !was_held_up {
             self.held_up.push_back(mapping_id);
@@ -465,22 +472,20 @@ impl Lanes {
         }
     }
 
-    /// Lanes that had to wait for the others, in turn, as long as there is room.
+    /// Lanes that had to wait for the others, as long as there is room; who has least goes first.
     fn feed(&mut self) {
         for _ in 0..self.held_up.len() {
             let Some(mapping_id) = self.held_up.pop_front_if(|_| self.cx.may_send_more()) else { break };
-            self.go_on(mapping_id, |lane| &mut lane.is_held_up);
+            if let Some(lane) = self.by_mapping.get_mut(&mapping_id)
+                && std::mem::take(&mut lane.is_held_up)
+            {
+                self.advance(mapping_id);
+            }
         }
-        for _ in 0..self.starving.len() {
-            let Some(mapping_id) = self.starving.pop_front_if(|_| self.cx.has_room_for(1)) else { break };
-            self.go_on(mapping_id, |lane| &mut lane.is_starving);
-        }
-    }
-
-    fn go_on(&mut self, mapping_id: i64, waits: fn(&mut Lane) -> &mut bool) {
-        if let Some(lane) = self.by_mapping.get_mut(&mapping_id)
-            && std::mem::take(waits(lane))
+        while let Some(&(needed, mapping_id)) = self.starving.first()
+            && needed <= self.cx.free_bytes()
         {
+            self.starving.remove(&(needed, mapping_id));
             self.advance(mapping_id);
         }
     }
@@ -490,6 +495,9 @@ impl Lanes {
         if let Some(lane) = self.by_mapping.remove(&mapping_id) {
             if let Some(at) = lane.wake_at {
                 self.timers.remove(&(at, mapping_id));
+            }
+            if let Some(needed) = lane.starves_until {
+                self.starving.remove(&(needed, mapping_id));
             }
             self.cx.loaded_bytes -= lane.held_bytes();
             self.cx.unsettled -= lane.unsettled_requests();

@@ -17,6 +17,8 @@ mod overflow;
 mod ownership;
 mod redrive;
 mod settler;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod transport;
 
 use std::sync::Arc;

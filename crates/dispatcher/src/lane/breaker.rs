@@ -33,8 +33,17 @@ impl Breaker {
         self.state
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    /// It holds nothing back: with nothing left to send it may be forgotten, also when it never saw a success.
+    pub(crate) fn is_rested(&self, now: Moment) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open { until, .. } => until <= now,
+            State::Probing { .. } => false,
+        }
     }
 
     /// Whether a request may start; the moment to ask again when not.

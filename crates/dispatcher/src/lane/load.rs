@@ -5,7 +5,7 @@ use super::fill::Fills;
 use super::row::Row;
 use super::rows::{Kind, Rows, State};
 use crate::lanes::action::LoadedRow;
-use crate::lanes::context::{Context, LoadKey};
+use crate::lanes::context::{Context, LoadKey, free_for_more};
 
 /// Requests made ready beyond those that may start now.
 const AHEAD: u32 = 2;
@@ -113,9 +113,9 @@ impl Lane {
         }
     }
 
-    /// Asks for one row, if there is memory for it.
+    /// Asks for one row, if there is memory for it: for a first row always, for more as long as enough stays free
+    /// for others.
     pub(super) fn load(&mut self, kind: Kind, position: i64, cx: &mut Context) -> bool {
-        let one_request = self.settings.batching.map_or(0, |batching| batching.bytes);
         let (held, is_sending) = (self.held_bytes, !self.flights.is_empty());
         if !self.rows(kind).entry_mut(position).is_some_and(|entry| matches!(entry.state, State::Known)) {
             return true;
@@ -123,9 +123,10 @@ impl Lane {
         // The head of an ordered lane holds up everything that is loaded behind it.
         let is_head = self.settings.ordered && !is_sending && self.is_head(kind, position);
         let Some(entry) = self.rows(kind).entry_mut(position) else { return true };
-        let is_first = is_head || held == 0 || (!is_sending && held + entry.bytes <= one_request);
-        if !is_first && !cx.has_room_for(entry.bytes) {
-            self.is_starving = true;
+        let is_first = is_head || held == 0;
+        let needed = if is_first { 0 } else { free_for_more(held, entry.bytes, is_sending) };
+        if needed > cx.free_bytes() {
+            self.starves_until = Some(needed);
             return false;
         }
         entry.state = State::Loading;

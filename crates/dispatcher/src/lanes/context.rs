@@ -9,7 +9,7 @@ use crate::lane::Kind;
 /// Bounds over all lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of rows in memory. A lane that has none may always have one request's worth.
+    /// Bytes of rows in memory. A lane that has none may always have one row.
     pub loaded_bytes: usize,
     /// Requests that are under way or not settled.
     pub unsettled: usize,
@@ -58,6 +58,15 @@ impl Before {
     }
 }
 
+/// A lane leaves free as much as it has, once it is sending twice as much. So one alone gets half of all or a third; of many
+/// that take all they can get each gets the same, and as much again stays free for who comes next.
+const OTHERS: usize = 2;
+
+/// How much has to be free for a lane that has so many bytes to get more.
+pub(crate) fn free_for_more(held: usize, more: usize, is_sending: bool) -> usize {
+    (held + more) * if is_sending { OTHERS } else { 1 }
+}
+
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) now: Moment,
@@ -90,8 +99,9 @@ impl Context {
         self.ids
     }
 
-    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
-        self.loaded_bytes + bytes <= self.limits.loaded_bytes
+    /// Memory that nobody has.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.limits.loaded_bytes.saturating_sub(self.loaded_bytes)
     }
 
     pub(crate) fn may_send_more(&self) -> bool {

@@ -1,0 +1,314 @@
+//! Plan: what one seed simulates: lanes, receivers, faults, and perhaps a defect brought in on purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use std::time::Duration;
+
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use signalpost_core::retry::RetryPolicy;
+
+use crate::lanes::action::{Batching, LaneSettings};
+
+/// Everything that is decided before a run begins.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) scenario: &'static str,
+    pub(super) lanes: BTreeMap<i64, LaneSettings>,
+    /// Their receivers do not answer for long.
+    pub(super) hanging: BTreeSet<i64>,
+    pub(super) faults: Faults,
+}
+
+/// How things go wrong. Shares are probabilities, counts are how often it happens in a run.
+#[derive(Debug, Clone)]
+pub(super) struct Faults {
+    pub(super) dispatchers: u32,
+    /// Requests that fail.
+    pub(super) fails: f64,
+    /// Events in a thousand that are refused for good.
+    pub(super) refuses: u64,
+    /// Batches answered event by event.
+    pub(super) tells_apart: f64,
+    /// Requests that are taken, but whose answer is lost.
+    pub(super) loses_responses: f64,
+    /// Questions to Postgres that fail or whose answer is lost.
+    pub(super) loses_answers: f64,
+    /// Heartbeats likewise.
+    pub(super) loses_heartbeats: f64,
+    /// Looks for lanes that hold too much.
+    pub(super) overflows: u32,
+    /// Orderly ends of a process, another starting in its place.
+    pub(super) drains: u32,
+    /// SIGKILL, and another process a while later.
+    pub(super) kills: u32,
+    /// SIGSTOP, and SIGCONT up to some leases later.
+    pub(super) sleeps: u32,
+    /// The same, unnoticed by the process's own clock, as when a virtual machine is suspended.
+    pub(super) suspensions: u32,
+    /// A process's clock leaps ahead.
+    pub(super) leaps: u32,
+    /// Postgres's clock leaps ahead or back.
+    pub(super) postgres_leaps: u32,
+    pub(super) loaded_bytes: usize,
+    pub(super) unsettled: usize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            dispatchers: 1,
+            fails: 0.0,
+            refuses: 0,
+            tells_apart: 0.0,
+            loses_responses: 0.0,
+            loses_answers: 0.0,
+            loses_heartbeats: 0.0,
+            overflows: 0,
+            drains: 0,
+            kills: 0,
+            sleeps: 0,
+            suspensions: 0,
+            leaps: 0,
+            postgres_leaps: 0,
+            loaded_bytes: 100_000,
+            unsettled: 1000,
+        }
+    }
+}
+
+impl Faults {
+    /// Nobody ever loses a partition without having finished with it, and every answer comes: then nothing is sent twice.
+    pub(super) fn repeats_nothing(&self) -> bool {
+        self.kills + self.sleeps + self.suspensions + self.leaps + self.postgres_leaps == 0
+            && self.loses_responses + self.loses_heartbeats == 0.0
+    }
+
+    /// Every clock shows the same time, so that a lease ends for its owner before it does for the others.
+    pub(super) fn has_true_clocks(&self) -> bool {
+        self.suspensions + self.leaps + self.postgres_leaps == 0
+    }
+}
+
+/// The scenarios by name; a seed's is that of its remainder.
+type Scenario = (&'static str, fn(&mut StdRng) -> Faults);
+pub(super) const SCENARIOS: [Scenario; 14] = [
+    ("no faults", |_| Faults::default()),
+    ("receivers that fail and refuse", |random| Faults {
+        fails: random.random_range(0.0..0.6),
+        refuses: random.random_range(0..100),
+        ..Faults::default()
+    }),
+    ("receivers that tell events apart", |random| Faults {
+        fails: random.random_range(0.0..0.6),
+        refuses: random.random_range(0..300),
+        tells_apart: 0.7,
+        loses_answers: 0.2,
+        ..Faults::default()
+    }),
+    ("lost answers of Postgres", |_| Faults {
+        fails: 0.3,
+        refuses: 50,
+        loses_answers: 0.3,
+        ..Faults::default()
+    }),
+    ("full lanes", |random| Faults {
+        fails: random.random_range(0.0..0.5),
+        refuses: 30,
+        tells_apart: 0.2,
+        overflows: 40,
+        loses_answers: 0.2,
+        drains: random.random_range(0..3),
+        loaded_bytes: if random.random_bool(0.3) { 60 } else { 100_000 },
+        ..Faults::default()
+    }),
+    ("rolling restarts", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.2,
+        refuses: 20,
+        drains: 4,
+        ..Faults::default()
+    }),
+    ("little memory", |_| Faults { fails: 0.1, loaded_bytes: 60, unsettled: 3, ..Faults::default() }),
+    ("lanes that hang", |random| Faults {
+        loaded_bytes: random.random_range(2000..6000),
+        unsettled: 200,
+        ..Faults::default()
+    }),
+    ("killed dispatchers", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.2,
+        refuses: 20,
+        kills: 4,
+        loses_answers: 0.1,
+        ..Faults::default()
+    }),
+    ("dispatchers that wake up late", |random| Faults {
+        dispatchers: random.random_range(2..4),
+        fails: 0.2,
+        sleeps: 5,
+        loses_answers: 0.2,
+        ..Faults::default()
+    }),
+    ("dispatchers whose clock stood still", |random| Faults {
+        dispatchers: random.random_range(2..4),
+        fails: 0.2,
+        suspensions: 4,
+        leaps: 2,
+        loses_answers: 0.1,
+        ..Faults::default()
+    }),
+    ("lost heartbeats", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.1,
+        loses_heartbeats: random.random_range(0.1..0.7),
+        drains: random.random_range(0..3),
+        ..Faults::default()
+    }),
+    ("Postgres's clock", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.3,
+        postgres_leaps: 4,
+        ..Faults::default()
+    }),
+    ("everything", |random| Faults {
+        dispatchers: random.random_range(1..5),
+        fails: 0.3,
+        refuses: 30,
+        tells_apart: 0.2,
+        loses_responses: 0.1,
+        loses_answers: 0.1,
+        loses_heartbeats: 0.1,
+        overflows: 5,
+        drains: 2,
+        kills: 2,
+        sleeps: 2,
+        suspensions: 1,
+        leaps: 1,
+        postgres_leaps: 1,
+        loaded_bytes: random.random_range(60..5000),
+        unsettled: random.random_range(3..100),
+    }),
+];
+
+impl Plan {
+    pub(super) fn of(seed: u64, random: &mut StdRng) -> Self {
+        let index = usize::try_from(seed % SCENARIOS.len() as u64).unwrap_or(0);
+        let (scenario, faults) = SCENARIOS[index];
+        let faults = faults(random);
+        let hangs = scenario == "lanes that hang";
+        let count = if hangs { random.random_range(4..12) } else { random.random_range(1..6) };
+        let mut lanes = BTreeMap::new();
+        while lanes.len() < count {
+            let settings = if hangs { prompt() } else { any(random) };
+            lanes.insert(random.random_range(0..200), settings);
+        }
+        let hanging = lanes.keys().copied().filter(|_| hangs && random.random_bool(0.4)).collect();
+        Self { scenario, lanes, hanging, faults }
+    }
+
+    /// Whether nothing keeps a lane's events from arriving at once.
+    pub(super) fn is_prompt(&self, mapping_id: i64) -> bool {
+        !self.hanging.is_empty() && !self.hanging.contains(&mapping_id)
+    }
+}
+
+/// Any lane.
+fn any(random: &mut StdRng) -> LaneSettings {
+    let batching = random.random_bool(0.6).then(|| Batching {
+        size: random.random_range(1..9),
+        bytes: random.random_range(12..120),
+        wait: Duration::from_millis(random.random_range(0..300)),
+    });
+    LaneSettings {
+        batching,
+        ordered: random.random_bool(0.3),
+        max_concurrency: random.random_range(1..6),
+        rate_limit: random.random_bool(0.2).then_some(200.0),
+        retry: RetryPolicy {
+            within: Duration::from_hours(100),
+            max_attempts: if random.random_bool(0.1) { 4 } else { 10_000 },
+            base: Duration::from_millis(20),
+            cap: Duration::from_millis(500),
+        },
+        paused: false,
+    }
+}
+
+/// A lane that could deliver all it gets at once.
+fn prompt() -> LaneSettings {
+    LaneSettings {
+        batching: Some(Batching { size: 20, bytes: 400, wait: Duration::from_millis(50) }),
+        ordered: false,
+        max_concurrency: 8,
+        rate_limit: None,
+        retry: RetryPolicy {
+            within: Duration::from_secs(8),
+            max_attempts: 5,
+            base: Duration::from_millis(20),
+            cap: Duration::from_millis(500),
+        },
+        paused: false,
+    }
+}
+
+/// A mistake that is brought in on purpose, in the models around the decisions, to show that it is caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// Postgres does not check who settles.
+    SettleWithoutFence,
+    /// The tail asks only for what comes after the last row it saw.
+    ForgetLateRows,
+    /// A retry is sent twice.
+    DoubleRetry,
+    /// A settlement is answered before its commit, which some never see.
+    AnswerBeforeCommit,
+    /// A process that wakes up deals with what it was told before it looks at its lease.
+    WakeUnaware,
+    /// A retry forgets the id of its batch.
+    RetryWithNewId,
+    /// A process that ends gives its partitions back before what is under way is settled.
+    ReleaseTooSoon,
+}
+
+impl Defect {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::SettleWithoutFence,
+        Self::ForgetLateRows,
+        Self::DoubleRetry,
+        Self::AnswerBeforeCommit,
+        Self::WakeUnaware,
+        Self::RetryWithNewId,
+        Self::ReleaseTooSoon,
+    ];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SettleWithoutFence => "settle-without-fence",
+            Self::ForgetLateRows => "forget-late-rows",
+            Self::DoubleRetry => "double-retry",
+            Self::AnswerBeforeCommit => "answer-before-commit",
+            Self::WakeUnaware => "wake-unaware",
+            Self::RetryWithNewId => "retry-with-new-id",
+            Self::ReleaseTooSoon => "release-too-soon",
+        }
+    }
+}
+
+impl FromStr for Defect {
+    type Err = UnknownDefect;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDefect> {
+        Self::ALL.into_iter().find(|defect| defect.name() == name).ok_or(UnknownDefect)
+    }
+}
+
+/// There is no such defect.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no such defect; there are settle-without-fence, forget-late-rows, double-retry, answer-before-commit, wake-unaware, \
+     retry-with-new-id and release-too-soon"
+)]
+pub struct UnknownDefect;
