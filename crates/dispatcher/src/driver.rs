@@ -19,6 +19,7 @@ use crate::attempt::{Routes, attempt};
 use crate::catalog::Compiled;
 use crate::config::Config;
 use crate::decisions::{Decisions, Task};
+use crate::lane_states::{Counted, Counting, DEEP_ROWS, LaneStates};
 use crate::lanes::Limits;
 use crate::lanes::action::{
     Action, Attempted, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled,
@@ -46,6 +47,8 @@ pub(crate) enum Input {
     Backlog(Vec<i64>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
     Overflowing(Looked),
+    Told(bool),
+    Counted(Option<Counted>),
     Beaten(Heartbeat),
     Catalog(Compiled),
 }
@@ -59,6 +62,7 @@ pub(crate) struct Driver<T> {
     routes: Routes,
     decisions: Decisions<Snapshot>,
     overflow: Overflow,
+    lane_states: LaneStates,
     settlements: UnboundedSender<Settlement>,
     inputs: UnboundedSender<Input>,
     outage: Arc<Outage>,
@@ -116,6 +120,7 @@ impl<T: Transport> Driver<T> {
             queue: parts.storage.queue(),
             decisions: Decisions::new(limits, config.lease, config.poll),
             overflow: Overflow::default(),
+            lane_states: LaneStates::default(),
             routes: Routes::new(),
             unanswered_settlements: 0,
             views_at: Moment::ZERO,
@@ -211,7 +216,7 @@ impl<T: Transport> Driver<T> {
     }
 
     fn next_tick(&self) -> Moment {
-        let ticks = [self.decisions.next_tick(), self.overflow.next_tick()];
+        let ticks = [self.decisions.next_tick(), self.overflow.next_tick(), self.lane_states.next_tick()];
         ticks.into_iter().flatten().min().unwrap_or(self.now() + Duration::from_secs(1))
     }
 
@@ -229,12 +234,17 @@ impl<T: Transport> Driver<T> {
             }
             Input::Loaded(load, rows) => self.decisions.lanes.loaded(now, load, rows),
             Input::Paged(page, rows) => self.decisions.lanes.paged(now, page, &rows),
-            Input::Arrived(rows, snapshot) => self.decisions.arrived(now, &rows, snapshot),
+            Input::Arrived(rows, snapshot) => {
+                self.lane_states.arrived(&rows);
+                self.decisions.arrived(now, &rows, snapshot);
+            }
             Input::Backlog(mapping_ids) => self.decisions.lanes.backlog(now, &mapping_ids),
             Input::Due(rows, is_full, next_in) => {
                 self.decisions.lanes.found_due(now, &rows, is_full, next_in);
             }
             Input::Overflowing(looked) => self.overflowing(now, &looked),
+            Input::Told(is_done) => self.lane_states.told(is_done),
+            Input::Counted(counted) => self.lane_states.counted(now, counted),
             Input::Beaten(heartbeat) => self.beaten(now, heartbeat),
             Input::Catalog(compiled) => {
                 info!(mappings = compiled.lanes.len(), "configuration loaded");
@@ -320,11 +330,13 @@ impl<T: Transport> Driver<T> {
                 Task::Beat { releasing } => self.beat(now, releasing),
                 Task::Look { since, partitions } => self.look(since, partitions),
                 Task::LookBehind(partitions) | Task::Act(Action::Backlog(partitions)) => {
+                    self.lane_states.acquired(&partitions);
                     self.look_behind(partitions);
                 }
                 Task::Act(Action::Send(request)) => self.send(request),
                 Task::Act(Action::Settle(settlement)) => {
                     self.unanswered_settlements += 1;
+                    self.lane_states.settling(&settlement);
                     self.settlements.send(settlement).expect("the settler outlives the driver");
                 }
                 Task::Act(Action::Load(load)) => self.load(load),
@@ -413,7 +425,48 @@ impl<T: Transport> Driver<T> {
         self.metrics.loaded_bytes.set(i64::try_from(self.decisions.lanes.loaded_bytes()).unwrap_or(i64::MAX));
         self.metrics.unsettled.set(i64::try_from(self.decisions.lanes.unsettled()).unwrap_or(i64::MAX));
         self.metrics.show_lanes(self.decisions.lanes.views());
+        self.tell_lanes(now);
+        self.count_lanes(now);
     }
+
+    /// Says what changed, for the `queue` view.
+    fn tell_lanes(&mut self, now: Moment) {
+        let is_burying = |mapping_id| self.overflow.is_burying(mapping_id);
+        let owned = self.decisions.lanes.owned_partitions();
+        let views = self.decisions.lanes.views();
+        let Some(telling) = self.lane_states.look(now, views, is_burying, &owned) else { return };
+        let (queue, me) = (self.queue.clone(), self.me);
+        self.ask(|asking| async move {
+            let told = queue.tell_lanes(me, &telling.states, &telling.forget);
+            Some(Input::Told(asking.over.run_until_cancelled(told).await?.is_ok()))
+        });
+    }
+
+    fn count_lanes(&mut self, now: Moment) {
+        let Some(counting) = self.lane_states.count(now) else { return };
+        let (queue, me) = (self.queue.clone(), self.me);
+        self.ask(|asking| async move {
+            let counted = asking.over.run_until_cancelled(count(&queue, me, counting)).await?;
+            Some(Input::Counted(counted.ok()))
+        });
+    }
+}
+
+/// Counts what the `queue` view does not count itself. Fails rather than insists: nothing depends on it.
+async fn count(queue: &Queue, me: OwnerId, counting: Counting) -> Result<Counted, StorageError> {
+    let began = Instant::now();
+    let mut counted = Counted::default();
+    if !counting.acquired.is_empty() {
+        counted.deep = queue.deep_lanes(me, &counting.acquired, DEEP_ROWS).await?;
+    }
+    if !counting.waiting.is_empty() {
+        counted.waiting = queue.count_lanes(&counting.waiting).await?;
+    }
+    if !counting.dead.is_empty() {
+        counted.dead = queue.count_dead(&counting.dead).await?;
+    }
+    counted.took = began.elapsed();
+    Ok(counted)
 }
 
 fn panicked() -> Attempted {

@@ -68,6 +68,8 @@ pub struct LaneView {
     pub known_rows: usize,
     /// Whether its breaker keeps it from sending.
     pub is_open: bool,
+    /// When an open breaker lets a request through; none while that one is under way.
+    pub next_probe: Option<Moment>,
 }
 
 impl Lanes {
@@ -396,6 +398,10 @@ impl Lanes {
             window: lane.window(),
             known_rows: lane.known_rows(),
             is_open: lane.breaker() != breaker::State::Closed,
+            next_probe: match lane.breaker() {
+                breaker::State::Open { until, .. } => Some(until),
+                breaker::State::Closed | breaker::State::Probing { .. } => None,
+            },
         })
     }
 

@@ -10,6 +10,7 @@ mod decisions;
 mod driver;
 mod housekeeping;
 pub(crate) mod lane;
+mod lane_states;
 pub mod lanes;
 mod metrics;
 mod outage;

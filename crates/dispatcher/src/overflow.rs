@@ -91,6 +91,11 @@ impl Overflow {
         self.limits = limits;
     }
 
+    /// Whether a lane buries its oldest, or did until a moment ago.
+    pub(crate) fn is_burying(&self, mapping_id: i64) -> bool {
+        self.full.contains_key(&mapping_id)
+    }
+
     /// When to look again.
     pub(crate) fn next_tick(&self) -> Option<Moment> {
         (!self.is_looking && !self.limits.is_empty()).then_some(self.next_at)

@@ -26,8 +26,9 @@ pub use catalog::{
 pub use error::StorageError;
 pub use notify::{Channel, Wakeups};
 pub use queue::{
-    AttemptLog, BuryReason, BuryRow, Depth, Found, Hold, NewBatch, NewRejected, Owned, OwnerId,
-    OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement, Snapshot, partition_of,
+    AttemptLog, BreakerState, BuryReason, BuryRow, DeepLane, Depth, Found, Hold, LaneState, NewBatch,
+    NewRejected, Owned, OwnerId, OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement,
+    Snapshot, Waiting, partition_of,
 };
 pub use redrive::{
     DeadFilter, NewRedrive, Redrive, RedriveControl, RedriveError, RedriveState, RedriveStore, Step,

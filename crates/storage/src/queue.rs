@@ -13,6 +13,7 @@
 
 mod depth;
 mod enqueue;
+mod lane_state;
 mod partition;
 mod settle;
 mod tail;
@@ -21,6 +22,7 @@ use sqlx::PgPool;
 
 pub use depth::Depth;
 pub use enqueue::{NewBatch, NewRejected};
+pub use lane_state::{BreakerState, DeepLane, LaneState, Waiting};
 pub use partition::{Hold, Owned, OwnerId, OwnershipStore, PARTITIONS, partition_of};
 pub use settle::{AttemptLog, BuryReason, BuryRow, PutRow, Settled, Settlement};
 pub use tail::{Found, Row, Snapshot};

@@ -6,6 +6,7 @@ mod deliver;
 mod egress;
 mod hostile;
 mod housekeeping;
+mod lane_states;
 mod outage;
 mod overflow;
 mod ownership;

@@ -6,6 +6,7 @@ mod catalog;
 mod depth;
 mod fencing;
 mod functions;
+mod lane_states;
 mod ownership;
 mod plans;
 mod redrive;
