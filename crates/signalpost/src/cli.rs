@@ -1,12 +1,15 @@
 //! Command line: what `signalpost` can be asked to do, and the help that says so.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signalpost_grpc::client::Tls;
+
+use crate::exit::Failure;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -150,8 +153,17 @@ pub(crate) struct Send {
     #[command(flatten)]
     pub(crate) tls: ClientTls,
     /// Write key of the source
-    #[arg(long, value_name = "KEY", env = "SIGNALPOST_WRITE_KEY", hide_env_values = true)]
-    pub(crate) write_key: String,
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SIGNALPOST_WRITE_KEY",
+        hide_env_values = true,
+        required_unless_present = "write_key_file"
+    )]
+    pub(crate) write_key: Option<String>,
+    /// File that holds the write key
+    #[arg(long, value_name = "FILE", env = "SIGNALPOST_WRITE_KEY_FILE", conflicts_with = "write_key")]
+    pub(crate) write_key_file: Option<PathBuf>,
     /// Events in one message
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) batch: u32,
@@ -161,6 +173,20 @@ pub(crate) struct Send {
     /// Give up when nothing could be sent for this long
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1m")]
     pub(crate) patience: Duration,
+}
+
+/// A secret that was given by itself or in a file; spaces and line ends around it do not count.
+pub(crate) fn given(value: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let read = |file: &Path| {
+        std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))
+            .map_err(Failure::usage)
+    };
+    let text = match file {
+        Some(file) => Some(read(file)?),
+        None => value.map(str::to_owned),
+    };
+    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// Whom a client of a gRPC service trusts, and what it shows.
@@ -195,6 +221,9 @@ pub(crate) struct Receive {
     /// Verify `X-Signature` with this shared secret; refuse what does not verify with 401
     #[arg(long, value_name = "SECRET", env = "SIGNALPOST_SHARED_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
+    /// File that holds the shared secret
+    #[arg(long, value_name = "FILE", env = "SIGNALPOST_SHARED_SECRET_FILE", conflicts_with = "secret")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// What the signature of a batch covers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) signature: Signature,

@@ -9,7 +9,7 @@ use signalpost_core::signature::SignatureMode;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::{self, Receive};
+use crate::cli::{self, Receive, given};
 use crate::exit::Failure;
 use crate::lifecycle::Lifecycle;
 use crate::output;
@@ -35,8 +35,10 @@ pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", args.listen))
         .map_err(Failure::usage)?;
+    let secret = given(args.secret.as_deref(), args.secret_file.as_deref())?;
+    let checks = if secret.is_some() { "verifying signatures" } else { "not verifying (no --secret)" };
     let behaviour = Behaviour {
-        secret: args.secret.clone().filter(|secret| !secret.is_empty()).map(Secret::new),
+        secret: secret.map(Secret::new),
         signature: args.signature.into(),
         status: StatusCode::from_u16(args.status).context("--status").map_err(Failure::usage)?,
         delay: args.delay,
@@ -50,7 +52,6 @@ pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
             output::line(describe(arrival));
         }
     });
-    let checks = if args.secret.is_some() { "verifying signatures" } else { "not verifying (no --secret)" };
     eprintln!("receiving on http://{}, {checks}; Ctrl-C ends", listener.local_addr()?);
     let began = Instant::now();
     if args.count {

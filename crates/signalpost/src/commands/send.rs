@@ -12,7 +12,7 @@ use signalpost_proto::v1::{Event, Problem, Receipt, event::Form};
 use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
-use crate::cli::Send;
+use crate::cli::{Send, given};
 use crate::client::{Message, Sender};
 use crate::exit::{Failure, Status};
 use crate::output;
@@ -31,8 +31,10 @@ struct Line {
 
 pub(crate) async fn run(args: &Send) -> anyhow::Result<()> {
     let mut lines = Lines::open(&args.files)?;
+    let write_key = given(args.write_key.as_deref(), args.write_key_file.as_deref())?;
+    let write_key = write_key.context("the write key is empty").map_err(Failure::usage)?;
     let mut sender =
-        Sender::new(&args.to, &args.tls.files(), &args.write_key, args.window as usize, args.patience)?;
+        Sender::new(&args.to, &args.tls.files(), &write_key, args.window as usize, args.patience)?;
     let progress = progress();
     let began = Instant::now();
     let mut report = Report::default();
