@@ -7,6 +7,8 @@ mod support;
 
 #[path = "e2e/clients.rs"]
 mod clients;
+#[path = "e2e/compose.rs"]
+mod compose;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/deliver.rs"]
