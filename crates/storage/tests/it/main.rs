@@ -10,6 +10,7 @@ mod lane_states;
 mod ownership;
 mod plans;
 mod redrive;
+mod roles;
 mod schema;
 mod settle;
 mod support;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use signalpost_storage::Storage;
 
-use crate::support::{batch, storage};
+use crate::support::{batch, execute, storage};
 
 /// The plan of a statement in `queries/`, with its parameters set to values.
 async fn plan(storage: &Storage, file: &str, values: &[&str]) -> String {
@@ -59,5 +59,62 @@ async fn pages_and_loads_look_rows_up_by_key() {
     ] {
         let plan = plan(&storage, file, values).await;
         assert!(plan.contains("batches_pkey") && !plan.contains("Seq Scan on batches"), "{file}: {plan}");
+    }
+}
+
+/// The nodes of a plan that was run, each with its children's rows.
+fn nodes(plan: &serde_json::Value) -> Vec<&serde_json::Value> {
+    let children = plan["Plans"].as_array().into_iter().flatten().flat_map(nodes);
+    std::iter::once(plan).chain(children).collect()
+}
+
+/// Runs the `queue` view as psql would, with the planner's own settings; the rows it read of each table, and whether by key.
+async fn queue_view_reads(storage: &Storage, relation: &str) -> (f64, bool) {
+    let mut connection = storage.pool().acquire().await.unwrap();
+    for setting in ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"] {
+        let on = format!("SET {setting} = on");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(on)).execute(&mut *connection).await.unwrap();
+    }
+    let explain = "EXPLAIN (ANALYZE, TIMING off, FORMAT json) SELECT * FROM signalpost.queue";
+    let plan: serde_json::Value = sqlx::query_scalar(explain).fetch_one(&mut *connection).await.unwrap();
+    connection.close_on_drop();
+    let all = nodes(&plan[0]["Plan"]);
+    let reads: Vec<_> = all.iter().filter(|node| node["Relation Name"] == relation).collect();
+    let rows = reads.iter().map(|node| {
+        let passed =
+            node["Actual Rows"].as_f64().unwrap() + node["Rows Removed by Filter"].as_f64().unwrap_or(0.0);
+        passed * node["Actual Loops"].as_f64().unwrap()
+    });
+    let by_key = reads
+        .iter()
+        .all(|node| node["Node Type"] == "Index Scan" && node["Index Name"] == format!("{relation}_pkey"));
+    (rows.sum(), by_key && !reads.is_empty())
+}
+
+#[tokio::test]
+async fn the_queue_view_reads_a_bounded_number_of_rows_by_key_however_much_waits_and_whatever_the_planner_knows()
+ {
+    let storage = storage().await;
+    // 50 lanes of 2,000 rows, and one of 60,000; as many dead. The planner knows nothing of it at first.
+    execute(
+        &storage,
+        "ALTER TABLE signalpost.batches SET (autovacuum_enabled = off);
+         ALTER TABLE signalpost.dead_batches SET (autovacuum_enabled = off);
+         INSERT INTO signalpost.sources (id, name) VALUES (1, 'shop');
+         INSERT INTO signalpost.destinations (id, source_id, name) SELECT d, 1, 'd' || d FROM generate_series(1, 51) d;
+         INSERT INTO signalpost.mappings (id, destination_id, position, name, trigger, fields) SELECT d, d, 1, 'm', '', '{}' FROM generate_series(1, 51) d;
+         INSERT INTO signalpost.batches (mapping_id, event_count, payload) SELECT 1 + g % 50, 1, '[1]' FROM generate_series(1, 100000) g;
+         INSERT INTO signalpost.batches (mapping_id, event_count, payload) SELECT 51, 1, '[1]' FROM generate_series(1, 60000) g;
+         INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, attempts, enqueued_at, reason)
+         SELECT mapping_id, position, event_count, payload, 1, now(), 'rejected' FROM signalpost.batches",
+    )
+    .await;
+    for statistics in ["SELECT", "ANALYZE signalpost.batches, signalpost.dead_batches"] {
+        execute(&storage, statistics).await;
+        for relation in ["batches", "dead_batches"] {
+            let (rows, by_key) = queue_view_reads(&storage, relation).await;
+            assert!(by_key, "{relation} after {statistics:?}");
+            assert!(rows <= 51.0 * 393.0, "{rows} rows of {relation} after {statistics:?}");
+        }
     }
 }
