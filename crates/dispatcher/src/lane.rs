@@ -10,6 +10,7 @@ pub(crate) mod breaker;
 pub(crate) mod discovery;
 mod fill;
 mod flight;
+pub(crate) mod latency;
 mod load;
 mod ordered;
 mod overflow;

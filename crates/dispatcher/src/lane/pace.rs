@@ -1,10 +1,12 @@
 //! Pace: how many requests of a lane may be under way, and when the next may start.
 //!
-//! The window grows by one for every window of successes and halves when the receiver shows overload, at most once
-//! for the requests that were under way together.
+//! The window grows by one for every window of answers and halves when the receiver shows overload, at most once
+//! for the requests that were under way together. It shrinks by a quarter for each round of answers that take longer because
+//! more is asked at a time, as [`super::latency`] tells.
 
 use std::time::Duration;
 
+use super::latency::{Answered, Latency, Verdict};
 use crate::lanes::action::Moment;
 
 /// How far ahead of its exact time a request may start, so that fast rates need no timer for each.
@@ -25,6 +27,7 @@ pub(crate) struct Pace {
     next_at: Moment,
     paused_until: Moment,
     halved_at: Option<Moment>,
+    latency: Latency,
 }
 
 /// Whether a request may start.
@@ -46,6 +49,7 @@ impl Pace {
             next_at: Moment::ZERO,
             paused_until: Moment::ZERO,
             halved_at: None,
+            latency: Latency::new(),
         };
         pace.configure(max_concurrency, rate_limit);
         pace
@@ -94,8 +98,17 @@ impl Pace {
         self.in_flight = self.in_flight.checked_sub(1).expect("what ends was started");
     }
 
-    pub(crate) fn succeeded(&mut self) {
-        self.window = (self.window + ONE * ONE / self.window).min(self.window_max);
+    /// The receiver answered as it should.
+    pub(crate) fn answered(&mut self, now: Moment, answer: Answered) {
+        match self.latency.answered(now, answer, self.window, self.window()) {
+            // One less at least, or nothing could come of it.
+            Verdict::Less => self.window = (self.window / 4 * 3).min((self.window() - 1) * ONE).max(ONE),
+            Verdict::Back(window) => self.window = window.min(self.window_max),
+            Verdict::None | Verdict::Fine if self.latency.is_calm() => {
+                self.window = (self.window + ONE * ONE / self.window).min(self.window_max);
+            }
+            Verdict::None | Verdict::Fine => {}
+        }
     }
 
     /// The receiver shows overload. `started_at`: when the request that showed it was started.
@@ -103,6 +116,7 @@ impl Pace {
         if self.halved_at.is_none_or(|halved_at| started_at > halved_at) {
             self.window = (self.window / 2).max(ONE);
             self.halved_at = Some(now);
+            self.latency.interrupted(now);
         }
     }
 
@@ -112,8 +126,9 @@ impl Pace {
     }
 
     /// Begin again with one at a time, after a receiver came back.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, now: Moment) {
         self.window = ONE;
+        self.latency.interrupted(now);
     }
 }
 
@@ -153,17 +168,18 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_successes_adds_one_up_to_the_maximum() {
+    fn a_window_of_answers_adds_one_up_to_the_maximum() {
         let mut pace = Pace::new(8, None);
-        pace.restart();
-        pace.succeeded();
+        pace.restart(at(0));
+        let answer = Answered { started_at: at(0), latency: at(1), body_bytes: 1 };
+        pace.answered(at(0), answer);
         assert_eq!(pace.window(), 2);
         for _ in 0..3 {
-            pace.succeeded();
+            pace.answered(at(0), answer);
         }
         assert_eq!(pace.window(), 3);
         for _ in 0..100 {
-            pace.succeeded();
+            pace.answered(at(0), answer);
         }
         assert_eq!(pace.window(), 8);
     }

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::Lane;
 use super::flight::{Ended, Scheduled, Settling};
+use super::latency::Answered;
 use super::part::{self, Parts};
 use super::rows::{Entry, Kind, State};
 use crate::lanes::action::{Action, Attempted, Bury, Log, Moment, Put, Reason, Report, Settlement};
@@ -53,9 +54,10 @@ impl Lane {
     ) {
         match attempted.outcome {
             Outcome::Delivered | Outcome::Rejected { .. } => {
-                self.pace.succeeded();
+                let Attempted { latency, body_bytes, .. } = *attempted;
+                self.pace.answered(cx.now, Answered { started_at, latency, body_bytes });
                 if self.breaker.succeeded() {
-                    self.pace.restart();
+                    self.pace.restart(cx.now);
                 }
             }
             Outcome::Retryable { after, is_overload } => {
@@ -68,7 +70,7 @@ impl Lane {
                 // A receiver that tells events apart is there.
                 if !attempted.each.is_empty() {
                     if self.breaker.succeeded() {
-                        self.pace.restart();
+                        self.pace.restart(cx.now);
                     }
                 } else if self.breaker.failed(cx.now, is_probe, random) {
                     self.unload(cx);
