@@ -1,5 +1,10 @@
 //! Command line: what `signalpost` can be asked to do, and the help that says so.
 
+mod configure;
+mod connection;
+mod operate;
+mod values;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +15,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use signalpost_grpc::client::Tls;
 
 use crate::exit::Failure;
+pub(crate) use configure::{
+    Confirm, CreateDestination, CreateMapping, DeliveryArgs, Destinations, DestinationsCommand, Keys,
+    KeysCommand, MappingArgs, Mappings, MappingsCommand, NumbersChoice, RoleChoice, RotateSecret,
+    SecretChoice, Sources, SourcesCommand, Tokens, TokensCommand, UpdateDestination, UpdateMapping,
+};
+pub(crate) use connection::{ConnectionArgs, USUAL_SERVER};
+pub(crate) use operate::{
+    Attempts, Audit, CreateRedrive, Dead, DeadCommand, DeadFilter, Explain, Export, Lanes, OnLanes,
+    OutcomeChoice, Pause, Purge, PurgeChoice, Queue, ReasonChoice, Redrive, RedriveCommand, Rejected, Test,
+};
+pub(crate) use values::SecretFrom;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -21,8 +37,8 @@ const AFTER_HELP: &str = "\
 Start here:
   signalpost dev            everything from nothing on this machine, with example events
 
-Exit status: 0 done; 1 failed; 64 wrong usage or settings; 65 wrong input (a destinations file, a mapping,
-an event); 69 a server or the database did not answer.";
+Exit status: 0 done; 1 failed; 64 wrong usage or settings; 65 wrong input (a destinations file, a mapping, \
+an event); 69 a server or the database did not answer; 77 the token is not accepted, or may not do it.";
 
 /// Takes events over gRPC and delivers them, mapped, batched and signed, to HTTP endpoints.
 #[derive(Debug, Parser)]
@@ -30,6 +46,9 @@ an event); 69 a server or the database did not answer.";
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+    /// Print JSON for programs: one document, or an object a line where there is no end
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -74,6 +93,42 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Ask a running process whether it is ready; for health checks
     Health(Health),
+    /// Show the lanes: how much waits, since when, in what state and why
+    Queue(Queue),
+    /// Show the delivery log, or follow it
+    Attempts(Attempts),
+    /// Why did this event not arrive?
+    Explain(Explain),
+    /// Send one event to a receiver now, past the queue, and show the answer
+    Test(Test),
+    /// Dead letters: list, show
+    Dead(Dead),
+    /// Show events that a mapping could not map
+    Rejected(Rejected),
+    /// Queue dead letters again; list, pause, resume, cancel or pace that
+    Redrive(Redrive),
+    /// Send nothing for these mappings; their events are still queued
+    Pause(Pause),
+    /// Go on sending for paused mappings
+    Resume(OnLanes),
+    /// Make every scheduled retry of these mappings due now
+    Retry(OnLanes),
+    /// Delete queued, dead or rejected events of a mapping for good
+    Purge(Purge),
+    /// Sources: list, show, create, update, delete
+    Sources(Sources),
+    /// Destinations: list, show, create, update, delete, enable, disable, rotate-secret
+    Destinations(Destinations),
+    /// Mappings: list, show, create, update, delete, enable, disable, versions, diff, restore
+    Mappings(Mappings),
+    /// Write keys of sources: list, create, revoke. Sealing keys: rotate
+    Keys(Keys),
+    /// Admin tokens: list, create, revoke
+    Tokens(Tokens),
+    /// Show who changed what
+    Audit(Audit),
+    /// Print what is configured as a destinations file
+    Export(Export),
 }
 
 #[derive(Debug, Args)]
@@ -84,7 +139,6 @@ pub(crate) struct Migrate {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Apply {
     /// The destinations file: TOML, YAML or JSON
     #[arg(short, long, value_name = "FILE")]
@@ -96,11 +150,10 @@ pub(crate) struct Apply {
     #[arg(long)]
     pub(crate) prune: bool,
     /// Only check the file; needs no database
-    #[arg(long, conflicts_with_all = ["dry_run", "prune", "json"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "prune", "server"])]
     pub(crate) check: bool,
-    /// Print the changes as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
@@ -126,9 +179,6 @@ pub(crate) struct Preview {
     /// Take the events as they are: fill in no `messageId`, `receivedAt`, `timestamp`
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Print JSON for programs
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// What `X-Signature` covers.

@@ -5,6 +5,7 @@
 
 mod check;
 mod formats;
+pub(crate) mod part;
 mod problem;
 mod read;
 mod tree;
@@ -17,7 +18,7 @@ use anyhow::Context;
 use signalpost_storage::Wanted;
 
 use crate::exit::Failure;
-use problem::{Files, Severity};
+use problem::{Files, Problem, Severity};
 use read::Reader;
 
 /// A file that can be applied.
@@ -70,8 +71,13 @@ pub(crate) fn load_text(
             (wanted, reader.problems)
         }
     };
+    verdict(&files, &problems, wanted)
+}
+
+/// What was read, unless something is wrong with it.
+fn verdict(files: &Files, problems: &[Problem], wanted: Wanted) -> anyhow::Result<Loaded> {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let shown = (!problems.is_empty()).then(|| files.render(&problems));
+    let shown = (!problems.is_empty()).then(|| files.render(problems));
     match shown {
         Some(shown) if errors > 0 => Err(Failure::input(Refused { shown, errors })),
         warnings => Ok(Loaded { wanted, warnings }),

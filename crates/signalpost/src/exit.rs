@@ -5,15 +5,19 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// A status other than 1, attached to an error as context.
+/// A status, attached to an error as context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
+    /// 1: it failed.
+    Failed,
     /// 64: wrong usage or settings.
     Usage,
     /// 65: the input was wrong.
     Input,
     /// 69: a server or the database did not answer.
     Unavailable,
+    /// 77: the token is not accepted, or may not do it.
+    Denied,
 }
 
 /// An error that ends the program with a status of its own. Its source is what is shown.
@@ -35,6 +39,10 @@ impl Failure {
 
     pub(crate) fn unavailable(error: impl Into<anyhow::Error>) -> anyhow::Error {
         Failure { status: Status::Unavailable, error: Some(error.into()) }.into()
+    }
+
+    pub(crate) fn denied(error: impl Into<anyhow::Error>) -> anyhow::Error {
+        Failure { status: Status::Denied, error: Some(error.into()) }.into()
     }
 
     /// The problems have been shown; only the status is left to say.
@@ -60,9 +68,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let status =
         error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map(|failure| failure.status);
     ExitCode::from(match status {
-        None => 1,
+        None | Some(Status::Failed) => 1,
         Some(Status::Usage) => 64,
         Some(Status::Input) => 65,
         Some(Status::Unavailable) => 69,
+        Some(Status::Denied) => 77,
     })
 }

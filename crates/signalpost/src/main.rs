@@ -4,10 +4,16 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod confirm;
+mod control;
 mod destinations;
+mod diff;
+mod event_file;
 mod exit;
 mod http;
+mod json;
 mod lifecycle;
+mod listing;
 mod nearest;
 mod output;
 mod process;
@@ -45,20 +51,38 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     telemetry::start(&settings.log).map_err(exit::Failure::usage)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(command(cli.command, settings))
+    runtime.block_on(command(cli.command, settings, cli.json))
 }
 
-async fn command(command: Command, settings: Settings) -> anyhow::Result<()> {
+async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow::Result<()> {
     match command {
         Command::Serve => commands::serve::run(settings, Role::Both).await,
         Command::Ingest => commands::serve::run(settings, Role::Ingest).await,
         Command::Dispatcher => commands::serve::run(settings, Role::Dispatcher).await,
         Command::Migrate(args) => commands::migrate::run(&settings, &args).await,
-        Command::Apply(args) => commands::apply::run(&settings, &args).await,
-        Command::Preview(args) => commands::preview::run(&args),
+        Command::Apply(args) => commands::apply::run(&settings, &args, is_json).await,
+        Command::Preview(args) => commands::preview::run(&args, is_json),
         Command::Send(args) => commands::send::run(&args).await,
         Command::Receive(args) => commands::receive::run(&args).await,
         Command::Dev(args) => commands::dev::run(settings, &args).await,
         Command::Health(args) => commands::health::run(&settings, &args).await,
+        Command::Queue(args) => commands::queue::run(&args, is_json).await,
+        Command::Attempts(args) => commands::attempts::run(&args, is_json).await,
+        Command::Explain(args) => commands::explain::run(&args, is_json).await,
+        Command::Test(args) => commands::test::run(&args, is_json).await,
+        Command::Dead(args) => commands::dead::run(&args, is_json).await,
+        Command::Rejected(args) => commands::rejected::run(&args, is_json).await,
+        Command::Redrive(args) => commands::redrive::run(&args, is_json).await,
+        Command::Pause(args) => commands::lanes::pause(&args, is_json).await,
+        Command::Resume(args) => commands::lanes::resume(&args, is_json).await,
+        Command::Retry(args) => commands::lanes::retry(&args, is_json).await,
+        Command::Purge(args) => commands::purge::run(&args, is_json).await,
+        Command::Sources(args) => commands::sources::run(&args, is_json).await,
+        Command::Destinations(args) => commands::destinations::run(&args, is_json).await,
+        Command::Mappings(args) => commands::mappings::run(&args, is_json).await,
+        Command::Keys(args) => commands::keys::run(&args, is_json).await,
+        Command::Tokens(args) => commands::tokens::run(&args, is_json).await,
+        Command::Audit(args) => commands::audit::run(&args, is_json).await,
+        Command::Export(args) => commands::export::run(&args, is_json).await,
     }
 }

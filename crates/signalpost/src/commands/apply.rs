@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::process::{self, Role};
 
-pub(crate) async fn run(settings: &Settings, args: &Apply) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: &Settings, args: &Apply, is_json: bool) -> anyhow::Result<()> {
     let variables = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
     let loaded = destinations::load(&args.file, &variables)?;
     if let Some(warnings) = &loaded.warnings {
@@ -32,7 +32,7 @@ pub(crate) async fn run(settings: &Settings, args: &Apply) -> anyhow::Result<()>
         signalpost_storage::ApplyError::Storage(_) => error.into(),
         _ => Failure::input(error),
     })?;
-    show(&changes, args);
+    show(&changes, args, is_json);
     Ok(())
 }
 
@@ -40,10 +40,10 @@ fn unready(error: StorageError) -> anyhow::Error {
     Failure::unavailable(error)
 }
 
-fn show(changes: &[Change], args: &Apply) {
-    if args.json {
+fn show(changes: &[Change], args: &Apply, is_json: bool) {
+    if is_json {
         let changes: Vec<_> = changes.iter().map(as_json).collect();
-        output::line(json!({ "dry_run": args.dry_run, "changes": changes }));
+        output::document(&json!({ "dry_run": args.dry_run, "changes": changes }));
         return;
     }
     for change in changes {

@@ -60,7 +60,7 @@ struct Group {
     payloads: Vec<String>,
 }
 
-pub(crate) fn run(args: &Preview) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Preview, is_json: bool) -> anyhow::Result<()> {
     let mapping = mapping::read(args)?;
     let recipe = Recipe::compile(&mapping.fields, mapping.numbers).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -78,8 +78,8 @@ pub(crate) fn run(args: &Preview) -> anyhow::Result<()> {
         previewed.push(one(index + 1, text, args.raw, trigger.as_ref(), &recipe, &mut groups));
     }
     let requests = requests(&mapping, recipe.batching().is_some(), groups)?;
-    if args.json {
-        output::line(serde_json::json!({ "events": previewed, "requests": requests }));
+    if is_json {
+        output::document(&serde_json::json!({ "events": previewed, "requests": requests }));
     } else {
         output::line(show::text(&previewed, &requests, mapping.trigger.as_deref()));
     }

@@ -14,6 +14,9 @@ const PREFIX: &str = "SIGNALPOST_";
 const SECTIONS: [&str; 8] =
     ["database", "grpc", "http", "log", "secrets", "shutdown", "ingest", "dispatcher"];
 
+/// What flags of commands are read from; no settings of a process, whatever they look like.
+const FLAGS: [&str; 2] = ["admin_token", "admin_token_file"];
+
 /// Settings from the environment: `SIGNALPOST_DATABASE__URL` is `database.url`.
 pub(super) struct Variables {
     settings: Vec<(Vec<String>, String)>,
@@ -35,7 +38,9 @@ impl Variables {
                 let setting = setting.to_lowercase();
                 if setting.contains("__") {
                     variables.settings.push((setting.split("__").map(str::to_owned).collect(), value));
-                } else if let Some(meant) = meant(&setting) {
+                } else if !FLAGS.contains(&setting.as_str())
+                    && let Some(meant) = meant(&setting)
+                {
                     anyhow::bail!("{name} is no setting; did you mean {PREFIX}{}?", meant.to_uppercase());
                 }
             }

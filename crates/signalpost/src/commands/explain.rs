@@ -1,0 +1,82 @@
+//! `explain`: why an event did not arrive, mapping by mapping.
+
+use serde_json::json;
+use signalpost_proto::v1::{EventFate, ExplainRequest, ExplainResponse, Explanation};
+
+use super::attempts;
+use crate::cli::Explain;
+use crate::control::Control;
+use crate::event_file;
+use crate::exit::Failure;
+use crate::json;
+use crate::output::look::Look;
+use crate::output::{self, clean};
+
+pub(crate) async fn run(args: &Explain, is_json: bool) -> anyhow::Result<()> {
+    let file = args.event.as_deref().map(event_file::read).transpose()?;
+    let (event, in_event) = file.map_or((None, None), |file| (Some(file.event), file.message_id));
+    let Some(message_id) = args.message_id.clone().or(in_event) else {
+        let text = "the event has no messageId: give the one it was sent with";
+        return Err(Failure::usage(anyhow::anyhow!(text)));
+    };
+    let control = Control::connect(&args.connection).await?;
+    let request = ExplainRequest {
+        message_id: message_id.clone(),
+        source: args.source.clone().unwrap_or_default(),
+        mapping: args.mapping.clone().unwrap_or_default(),
+        event,
+    };
+    let answer = control.answer(control.client().explain(request).await).await?;
+    if is_json {
+        let explanations: Vec<_> = answer.explanations.iter().map(json::explanation).collect();
+        output::document(&json!({
+            "message_id": message_id,
+            "summary": answer.summary,
+            "explanations": explanations,
+        }));
+    } else {
+        output::line(text(&answer));
+    }
+    Ok(())
+}
+
+fn text(answer: &ExplainResponse) -> String {
+    let parts = answer.explanations.iter().map(one);
+    let summary = Look::Strong.paint(clean(&answer.summary));
+    [summary].into_iter().chain(parts).collect::<Vec<_>>().join("\n\n")
+}
+
+fn one(explanation: &Explanation) -> String {
+    let fate = explanation.fate();
+    let mut lines = vec![format!(
+        "{}: {}",
+        Look::Strong.paint(clean(&explanation.mapping)),
+        look(fate).paint(word(fate))
+    )];
+    lines.extend(explanation.steps.iter().map(|step| format!("  · {}", clean(step).replace('\n', "\n    "))));
+    if !explanation.advice.is_empty() {
+        lines.push(format!("  → {}", clean(&explanation.advice)));
+    }
+    lines.extend(explanation.attempts.iter().map(|attempt| format!("    {}", attempts::as_line(attempt))));
+    lines.join("\n")
+}
+
+fn word(fate: EventFate) -> &'static str {
+    match fate {
+        EventFate::Unspecified => "cannot be known",
+        EventFate::Disabled => "takes no events",
+        EventFate::Unwanted => "not wanted by the trigger",
+        EventFate::Unmapped => "could not be mapped",
+        EventFate::Queued => "waits",
+        EventFate::Dead => "was given up",
+        EventFate::NotFound => "not queued, not dead, not rejected",
+    }
+}
+
+fn look(fate: EventFate) -> Look {
+    match fate {
+        EventFate::Unmapped | EventFate::Dead => Look::Bad,
+        EventFate::Queued | EventFate::Disabled => Look::Odd,
+        EventFate::Unwanted | EventFate::NotFound | EventFate::Unspecified => Look::Plain,
+    }
+}
