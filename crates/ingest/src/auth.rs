@@ -1,4 +1,4 @@
-//! Auth: which write key a call carries.
+//! Auth: which write key, or which admin token for which source, a call carries.
 //!
 //! Invariants: the key itself is hashed at once and kept nowhere; how long a look-up takes depends on the key's hash
 //! alone, which tells nothing about the keys that exist.
@@ -23,10 +23,29 @@ pub(crate) enum AuthError {
     Malformed,
     #[error("the write key is unknown, revoked or expired")]
     Unknown,
+    #[error("there is no source of the name in metadata `signalpost-source`")]
+    UnknownSource,
+}
+
+/// What a call is let in by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Credential {
+    /// Of the write key; of the admin token when a source is named.
+    pub(crate) hash: KeyHash,
+    /// The source that is published for with an admin token.
+    pub(crate) source: Option<String>,
+}
+
+/// What a call carries.
+pub(crate) fn credential(metadata: &MetadataMap) -> Result<Credential, AuthError> {
+    let source = metadata.get("signalpost-source");
+    let source =
+        source.map(|source| source.to_str().map(str::to_owned).map_err(|_| AuthError::UnknownSource));
+    Ok(Credential { hash: key_hash(metadata)?, source: source.transpose()? })
 }
 
 /// The hash of the write key that a call carries.
-pub(crate) fn key_hash(metadata: &MetadataMap) -> Result<KeyHash, AuthError> {
+fn key_hash(metadata: &MetadataMap) -> Result<KeyHash, AuthError> {
     let value = metadata.get("authorization").ok_or(AuthError::Missing)?;
     let value = value.to_str().map_err(|_| AuthError::Malformed)?.trim();
     let (scheme, rest) = value.split_once(' ').ok_or(AuthError::Malformed)?;

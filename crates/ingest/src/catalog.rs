@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use signalpost_core::delivery::{Delivery, WhenFull};
 use signalpost_core::event::Event;
@@ -14,7 +15,7 @@ use signalpost_core::target::Target;
 use signalpost_core::trigger::Trigger;
 use signalpost_storage::{Catalog, Destination, MappingRow};
 
-use crate::auth::KeyHash;
+use crate::auth::{AuthError, Credential, KeyHash};
 use crate::depth::Limit;
 use crate::rows::Capacity;
 
@@ -28,8 +29,20 @@ const ROW_BYTES: usize = 128 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Compiled {
     pub(crate) version: i64,
-    keys: HashMap<KeyHash, Arc<Source>>,
+    keys: HashMap<KeyHash, Granted>,
+    tokens: HashMap<KeyHash, Until>,
+    sources: HashMap<String, Arc<Source>>,
     mappings: HashMap<i64, Arc<Mapping>>,
+}
+
+/// When a key or token ends; none: not by itself.
+type Until = Option<Instant>;
+
+/// What a write key opens.
+#[derive(Debug)]
+struct Granted {
+    source: Arc<Source>,
+    until: Until,
 }
 
 /// A source and the enabled mappings of its enabled destinations.
@@ -92,14 +105,20 @@ impl Compiled {
             mappings.insert(row.id, Arc::clone(&mapping));
             of_source.entry(destination.source_id).or_default().push(mapping);
         }
+        let now = Instant::now();
+        let until = |valid_for: Option<Duration>| valid_for.and_then(|left| now.checked_add(left));
         let mut keys = HashMap::new();
+        let mut sources = HashMap::new();
         for source in catalog.sources {
             let compiled = Arc::new(Source { mappings: of_source.remove(&source.id).unwrap_or_default() });
             for key in source.write_keys {
-                keys.insert(key, Arc::clone(&compiled));
+                let granted = Granted { source: Arc::clone(&compiled), until: until(key.valid_for) };
+                keys.insert(key.hash, granted);
             }
+            sources.insert(source.name, compiled);
         }
-        Self { version: catalog.version, keys, mappings }
+        let tokens = catalog.publish_tokens.iter().map(|token| (token.hash, until(token.valid_for)));
+        Self { version: catalog.version, keys, tokens: tokens.collect(), sources, mappings }
     }
 
     fn reuse(&self, row: &MappingRow, made_from: MadeFrom) -> Arc<Mapping> {
@@ -109,9 +128,20 @@ impl Compiled {
         }
     }
 
-    /// The source that this write key belongs to.
-    pub(crate) fn source(&self, key: &KeyHash) -> Option<&Arc<Source>> {
-        self.keys.get(key)
+    /// The source that this credential lets in for, now.
+    pub(crate) fn source(&self, credential: &Credential) -> Result<&Arc<Source>, AuthError> {
+        let is_good = |until: &Until| until.is_none_or(|until| Instant::now() < until);
+        match &credential.source {
+            None => {
+                let key = self.keys.get(&credential.hash).filter(|key| is_good(&key.until));
+                key.map(|key| &key.source).ok_or(AuthError::Unknown)
+            }
+            Some(source) => {
+                let token = self.tokens.get(&credential.hash).filter(|until| is_good(until));
+                token.ok_or(AuthError::Unknown)?;
+                self.sources.get(source).ok_or(AuthError::UnknownSource)
+            }
+        }
     }
 
     /// The mappings that do not compile, and why.

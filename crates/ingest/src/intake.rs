@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::auth::{self, AuthError, KeyHash};
+use crate::auth::{self, AuthError, Credential};
 use crate::catalog::Source;
 use crate::committer::{CommitError, Committer, Pending};
 use crate::depth::Depths;
@@ -42,28 +42,30 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// The write key of a call, and the source it belongs to. Whoever keeps being wrong is refused unread.
+    /// What a call is let in by, and the source it publishes for. Whoever keeps being wrong is refused unread.
     pub(crate) fn authenticate(
         &self,
         metadata: &MetadataMap,
         peer: Option<SocketAddr>,
-    ) -> Result<(KeyHash, Arc<Source>), Status> {
-        let key = auth::key_hash(metadata).map_err(|error| self.unauthenticated(error))?;
-        self.guard.admit(peer, &key)?;
-        let source = self.source(&key);
+    ) -> Result<(Credential, Arc<Source>), Status> {
+        let credential = auth::credential(metadata).map_err(|error| self.unauthenticated(error))?;
+        self.guard.admit(peer, &credential.hash)?;
+        let source = self.source(&credential);
         match &source {
-            Ok(_) => self.guard.succeeded(peer, &key),
-            Err(status) if status.code() == Code::Unauthenticated => self.guard.failed(peer, &key),
+            Ok(_) => self.guard.succeeded(peer, &credential.hash),
+            Err(status) if status.code() == Code::Unauthenticated => {
+                self.guard.failed(peer, &credential.hash);
+            }
             Err(_) => {}
         }
-        Ok((key, source?))
+        Ok((credential, source?))
     }
 
-    /// The source that a key belongs to, now.
-    pub(crate) fn source(&self, key: &KeyHash) -> Result<Arc<Source>, Status> {
+    /// The source that is published for, as long as the credential is good.
+    pub(crate) fn source(&self, credential: &Credential) -> Result<Arc<Source>, Status> {
         match &*self.readiness.borrow() {
             Readiness::Ready(catalog) => {
-                catalog.source(key).cloned().ok_or_else(|| self.unauthenticated(AuthError::Unknown))
+                catalog.source(credential).cloned().map_err(|error| self.unauthenticated(error))
             }
             Readiness::Starting => {
                 Err(status::unavailable("STARTING", "the configuration is not loaded yet", RETRY_SOON))

@@ -32,7 +32,7 @@ impl IngestService for Service {
         mut request: Request<PublishRequest>,
     ) -> Result<Response<PublishResponse>, Status> {
         let started = Instant::now();
-        let (_key, source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
+        let (_credential, source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
         let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>();
         let receipt = self.publish_for(&source, request.into_inner(), unadmitted, started).await?;
         Ok(Response::new(PublishResponse { receipt: Some(receipt) }))
@@ -44,11 +44,11 @@ impl IngestService for Service {
         &self,
         mut request: Request<Streaming<PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        let (key, _source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
+        let (credential, _source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
         let intake = Arc::clone(&self.intake);
         let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>().unwrap_or_default();
         let input = Input { messages: request.into_inner(), unadmitted };
-        let answers = stream::answers(intake, key, input, self.stream_window, self.stop.clone());
+        let answers = stream::answers(intake, credential, input, self.stream_window, self.stop.clone());
         Ok(Response::new(Box::pin(answers)))
     }
 }

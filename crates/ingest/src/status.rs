@@ -22,6 +22,9 @@ pub(crate) fn unauthenticated(error: AuthError) -> Status {
         AuthError::Missing => "WRITE_KEY_MISSING",
         AuthError::Malformed => "WRITE_KEY_UNREADABLE",
         AuthError::Unknown => "WRITE_KEY_UNKNOWN",
+        AuthError::UnknownSource => {
+            return Status::with_error_details(Code::NotFound, error.to_string(), info("SOURCE_UNKNOWN"));
+        }
     };
     Status::with_error_details(Code::Unauthenticated, error.to_string(), info(reason))
 }

@@ -15,7 +15,7 @@ use signalpost_proto::v1::{PublishStreamRequest, PublishStreamResponse};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::auth::KeyHash;
+use crate::auth::Credential;
 use crate::intake::{self, Intake, Unanswered};
 use crate::reading::Unadmitted;
 use crate::status;
@@ -31,7 +31,7 @@ pub(crate) struct Input {
 /// The answers to a stream of messages. Drives the stream: what is not polled is not read.
 pub(crate) fn answers(
     intake: Arc<Intake>,
-    key: KeyHash,
+    credential: Credential,
     input: Input,
     window: usize,
     stop: CancellationToken,
@@ -39,7 +39,7 @@ pub(crate) fn answers(
     async_stream::stream! {
         let _open = Open::new(&intake.metrics.streams);
         let mut line = Line { window, bytes: 0, messages: VecDeque::new() };
-        let mut arrival = pin!(OptionFuture::from(Some(arrive(&intake, key, input))));
+        let mut arrival = pin!(OptionFuture::from(Some(arrive(&intake, &credential, input))));
         // How the stream ends once everything that was accepted is answered; none while it is being read.
         let mut ending: Option<Result<(), Status>> = None;
         loop {
@@ -54,7 +54,7 @@ pub(crate) fn answers(
                     match arrived {
                         Ok(Some(message)) => {
                             line.push(message);
-                            arrival.set(Some(arrive(&intake, key, input)).into());
+                            arrival.set(Some(arrive(&intake, &credential, input)).into());
                         }
                         Ok(None) => ending = Some(Ok(())),
                         Err(status) => ending = Some(Err(status)),
@@ -86,12 +86,20 @@ struct Message {
 }
 
 /// Reads the next message and takes it as far as the committers' line. Dropped half-way, nothing of it is stored.
-async fn arrive(intake: &Intake, key: KeyHash, mut input: Input) -> (Input, Result<Option<Message>, Status>) {
-    let arrived = accept(intake, &key, &mut input).await;
+async fn arrive(
+    intake: &Intake,
+    credential: &Credential,
+    mut input: Input,
+) -> (Input, Result<Option<Message>, Status>) {
+    let arrived = accept(intake, credential, &mut input).await;
     (input, arrived)
 }
 
-async fn accept(intake: &Intake, key: &KeyHash, input: &mut Input) -> Result<Option<Message>, Status> {
+async fn accept(
+    intake: &Intake,
+    credential: &Credential,
+    input: &mut Input,
+) -> Result<Option<Message>, Status> {
     let Some(PublishStreamRequest { number, events }) =
         input.messages.message().await.map_err(status::oversize)?
     else {
@@ -99,7 +107,7 @@ async fn accept(intake: &Intake, key: &KeyHash, input: &mut Input) -> Result<Opt
     };
     let started = Instant::now();
     // Looked up for every message: a key that is revoked ends the streams that were opened with it.
-    let source = intake.source(key)?;
+    let source = intake.source(credential)?;
     let bytes = intake.measure(&format!("message {number}: events"), &events)?;
     let room = intake.reserve_patiently(&source, bytes).await;
     input.unadmitted.admitted();

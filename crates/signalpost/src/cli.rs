@@ -73,12 +73,14 @@ pub(crate) struct SettingsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run ingest and dispatcher in one process
+    /// Run ingest and dispatcher in one process; the control API too when admin.token is set
     Serve,
     /// Run ingest alone: take events over gRPC
     Ingest,
     /// Run the dispatcher alone: deliver what is queued
     Dispatcher,
+    /// Run the control API alone: configure, look and operate over gRPC
+    Admin,
     /// Bring the database's schema up to date
     Migrate(Migrate),
     /// Make the configured sources, destinations and mappings what a file says

@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) shutdown: Shutdown,
     pub(crate) ingest: signalpost_ingest::Config,
     pub(crate) dispatcher: signalpost_dispatcher::Config,
+    pub(crate) admin: signalpost_admin::Config,
 }
 
 /// The database.
@@ -164,6 +165,9 @@ impl Settings {
         }
         if let Err(error) = self.dispatcher.check() {
             return refuse(format!("dispatcher.{error}"));
+        }
+        if let Err(error) = self.admin.check() {
+            return refuse(format!("admin.{error}"));
         }
         Ok(())
     }

@@ -59,6 +59,7 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Serve => commands::serve::run(settings, Role::Both).await,
         Command::Ingest => commands::serve::run(settings, Role::Ingest).await,
         Command::Dispatcher => commands::serve::run(settings, Role::Dispatcher).await,
+        Command::Admin => commands::serve::run(settings, Role::Admin).await,
         Command::Migrate(args) => commands::migrate::run(&settings, &args).await,
         Command::Apply(args) => commands::apply::run(&settings, &args, is_json).await,
         Command::Preview(args) => commands::preview::run(&args, is_json),

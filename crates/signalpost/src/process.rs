@@ -33,6 +33,8 @@ const HAND_OVER: Duration = Duration::from_secs(3);
 pub(crate) enum Role {
     Ingest,
     Dispatcher,
+    Admin,
+    /// All of them; the control API only when a token is set.
     Both,
 }
 
@@ -41,6 +43,7 @@ impl Role {
         match self {
             Role::Ingest => "signalpost ingest",
             Role::Dispatcher => "signalpost dispatcher",
+            Role::Admin => "signalpost admin",
             Role::Both => "signalpost",
         }
     }
@@ -49,6 +52,7 @@ impl Role {
 /// Where a process listens; bound by the caller, who can say what to do when a port is taken.
 pub(crate) struct Listeners {
     pub(crate) grpc: Option<TcpListener>,
+    pub(crate) admin: Option<TcpListener>,
     pub(crate) http: TcpListener,
 }
 
@@ -83,6 +87,7 @@ pub(crate) async fn run(
     let mut registry = Registry::default();
     let ingest_metrics = signalpost_ingest::Metrics::register(&mut registry);
     let dispatcher_metrics = signalpost_dispatcher::Metrics::register(&mut registry);
+    let admin_metrics = signalpost_admin::Metrics::register(&mut registry);
     let probes =
         Probes { storage: storage.clone(), registry: Arc::new(registry), stop: lifecycle.stop.clone() };
     let end = CancellationToken::new();
@@ -99,7 +104,15 @@ pub(crate) async fn run(
                 run.await.context("ingest ended")
             });
         }
-        if role != Role::Ingest {
+        if let Some(listener) = listeners.admin {
+            let (admin, keys) = (settings.admin.clone(), sealing_keys(&settings)?);
+            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
+            parts.spawn(async move {
+                let run = signalpost_admin::run(admin, listener, storage, keys, admin_metrics, stop);
+                run.await.context("the control API ended")
+            });
+        }
+        if matches!(role, Role::Dispatcher | Role::Both) {
             let (keys, stop, abort) =
                 (sealing_keys(&settings)?, lifecycle.stop.clone(), lifecycle.abort.clone());
             parts.spawn(async move {

@@ -4,18 +4,27 @@
 //! positions 1 to 5; every change raises the version.
 
 mod apply;
+mod edit;
 mod load;
+mod reseal;
 mod sealing;
 mod secrets;
+mod view;
 mod wanted;
+
+use std::time::Duration;
 
 use sqlx::PgPool;
 
 use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
 
 pub use apply::{ApplyError, Change, ChangeKind, FieldChange};
+pub use edit::{DestinationChange, Edit, EditError, MappingChange, NewToken, SecretPurpose, TokenRole};
+pub use reseal::Resealed;
+pub(crate) use sealing::hash;
 pub use sealing::{SealingKeyError, SealingKeys};
 pub use secrets::Secrets;
+pub use view::{DestinationView, MappingVersion, MappingView, NameKey, Scope, SourceView, WriteKeyView};
 pub use wanted::{Wanted, WantedDestination, WantedMapping, WantedSource};
 
 use crate::StorageError;
@@ -34,6 +43,8 @@ pub struct Catalog {
     pub destinations: Vec<Destination>,
     /// What each destination sends, by position.
     pub mappings: Vec<MappingRow>,
+    /// Admin tokens that ingest takes events with.
+    pub publish_tokens: Vec<PublishToken>,
 }
 
 /// Whoever sends events.
@@ -44,7 +55,25 @@ pub struct Source {
     /// Its name.
     pub name: String,
     /// The keys it may use, without the revoked ones.
-    pub write_keys: Vec<WriteKeyHash>,
+    pub write_keys: Vec<WriteKey>,
+}
+
+/// A key that a source may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteKey {
+    /// What is known of it.
+    pub hash: WriteKeyHash,
+    /// For how long it is still good, as of loading; none: until it is revoked.
+    pub valid_for: Option<Duration>,
+}
+
+/// An admin token that may publish events for any source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishToken {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// For how long it is still good, as of loading; none: until it is revoked.
+    pub valid_for: Option<Duration>,
 }
 
 /// One configured webhook destination of one source.

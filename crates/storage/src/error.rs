@@ -55,6 +55,23 @@ impl StorageError {
             _ => false,
         }
     }
+
+    /// Whether a statement was ended because it took longer than it may.
+    pub fn is_timeout(&self) -> bool {
+        self.code().is_some_and(|code| code == "57014")
+    }
+
+    /// Whether a value was refused that is no value of its kind, such as a text with a NUL character.
+    pub fn is_bad_value(&self) -> bool {
+        self.code().is_some_and(|code| code.starts_with("22"))
+    }
+
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Statement(sqlx::Error::Database(error)) => error.code().map(Into::into),
+            _ => None,
+        }
+    }
 }
 
 fn is_transient(error: &sqlx::Error) -> bool {

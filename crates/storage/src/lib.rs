@@ -10,6 +10,8 @@ mod queue;
 mod redrive;
 mod retention;
 mod schema;
+mod time;
+mod tokens;
 
 use std::{str::FromStr, time::Duration};
 
@@ -19,9 +21,10 @@ use sqlx::{
 };
 
 pub use catalog::{
-    ApplyError, Catalog, CatalogStore, Change, ChangeKind, Destination, FieldChange, MappingRow,
-    SealingKeyError, SealingKeys, Secrets, Source, Wanted, WantedDestination, WantedMapping, WantedSource,
-    WriteKeyHash,
+    ApplyError, Catalog, CatalogStore, Change, ChangeKind, Destination, DestinationChange, DestinationView,
+    Edit, EditError, FieldChange, MappingChange, MappingRow, MappingVersion, MappingView, NameKey, NewToken,
+    PublishToken, Resealed, Scope, SealingKeyError, SealingKeys, SecretPurpose, Secrets, Source, SourceView,
+    TokenRole, Wanted, WantedDestination, WantedMapping, WantedSource, WriteKey, WriteKeyHash, WriteKeyView,
 };
 pub use error::StorageError;
 pub use notify::{Channel, Wakeups};
@@ -35,6 +38,7 @@ pub use redrive::{
 };
 pub use retention::Retention;
 pub use schema::{MIGRATOR, Migrated, migrate};
+pub use tokens::{GoodToken, TokenStore, TokenView};
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -72,6 +76,24 @@ impl Storage {
         Ok(Self { pool: pool(options.connections_max), listeners: pool(8), connect })
     }
 
+    /// The same database for what operators ask: with a pool of its own, and statements that end after a while, so that
+    /// nothing they do keeps deliveries waiting.
+    #[must_use]
+    pub fn for_operators(&self, connections_max: u32, statement_timeout: Duration) -> Self {
+        let milliseconds = statement_timeout.as_millis().max(1).to_string();
+        let connect = self
+            .connect
+            .clone()
+            .application_name("signalpost admin")
+            .options([("statement_timeout", milliseconds.as_str())]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_mins(1))
+            .connect_lazy_with(connect.clone());
+        Self { pool, listeners: self.listeners.clone(), connect }
+    }
+
     /// Succeeds when the database answers and its schema is the one this build was made for.
     pub async fn ready(&self) -> Result<(), StorageError> {
         schema::check(&mut *self.pool.acquire().await?).await
@@ -98,6 +120,11 @@ impl Storage {
     /// What is configured.
     pub fn catalog(&self) -> CatalogStore {
         CatalogStore::new(self.pool.clone())
+    }
+
+    /// Who may call `AdminService`.
+    pub fn tokens(&self) -> TokenStore {
+        TokenStore::new(self.pool.clone())
     }
 
     /// Which dispatcher delivers which lanes.

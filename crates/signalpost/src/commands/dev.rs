@@ -56,7 +56,11 @@ async fn with_database(mut settings: Settings, args: &Dev, folder: &Folder) -> a
     if settings.secrets.sealing_keys.is_none() {
         settings.secrets.sealing_keys = Some(folder.sealing_key()?);
     }
+    if settings.admin.token.is_none() {
+        settings.admin.token = Some(folder.admin_token()?);
+    }
     let (grpc, http) = (bind(&mut settings.grpc.listen).await?, bind(&mut settings.http.listen).await?);
+    let admin = bind(&mut settings.admin.listen).await?;
     let mut receiving: SocketAddr = RECEIVER.parse().expect("an address");
     let receiver_listener = bind(&mut receiving).await?;
     folder.write_settings(&settings)?;
@@ -73,10 +77,14 @@ async fn with_database(mut settings: Settings, args: &Dev, folder: &Folder) -> a
     let mut serving = JoinSet::new();
     serving.spawn(receiver.serve(receiver_listener, end.clone()));
     say("ingest", format_args!("grpc://{}", settings.grpc.listen));
+    say(
+        "control",
+        format_args!("http://{}, token in {}", settings.admin.listen, folder.admin_token_file().display()),
+    );
     say("receiver", format_args!("http://{receiving}, verifying"));
     say("probes", format_args!("http://{}/readyz, /metrics", settings.http.listen));
 
-    let listeners = Listeners { grpc: Some(grpc), http };
+    let listeners = Listeners { grpc: Some(grpc), admin: Some(admin), http };
     let mut running = JoinSet::new();
     running.spawn(process::run(settings.clone(), Role::Both, listeners, lifecycle.clone()));
     let hints = Hints::new(&settings, &write_key, file);

@@ -1,4 +1,4 @@
-//! `serve`, `ingest`, `dispatcher`: the processes that run for long.
+//! `serve`, `ingest`, `dispatcher`, `admin`: the processes that run for long.
 
 use std::net::SocketAddr;
 
@@ -21,13 +21,19 @@ pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
         tls::Server::load(tls).map_err(|error| Failure::usage(anyhow::anyhow!("ingest.{error}")))?;
     }
     let grpc = match role {
-        Role::Dispatcher => None,
-        _ => Some(bind(settings.grpc.listen, "grpc.listen").await?),
+        Role::Dispatcher | Role::Admin => None,
+        Role::Ingest | Role::Both => Some(bind(settings.grpc.listen, "grpc.listen").await?),
     };
+    let is_administered = match role {
+        Role::Admin => true,
+        Role::Both => settings.admin.token.is_some(),
+        Role::Ingest | Role::Dispatcher => false,
+    };
+    let admin = if is_administered { Some(bind(settings.admin.listen, "admin.listen").await?) } else { None };
     let http = bind(settings.http.listen, "http.listen").await?;
     let tasks = TaskTracker::new();
     let lifecycle = Lifecycle::listen(&tasks, settings.shutdown.deadline)?;
-    let ended = process::run(settings, role, Listeners { grpc, http }, lifecycle).await;
+    let ended = process::run(settings, role, Listeners { grpc, admin, http }, lifecycle).await;
     tasks.close();
     tasks.wait().await;
     ended

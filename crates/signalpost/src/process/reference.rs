@@ -18,6 +18,7 @@ fn listed() -> Vec<(String, String, String)> {
     let mut registry = Registry::default();
     let _ingest = signalpost_ingest::Metrics::register(&mut registry);
     let _dispatcher = signalpost_dispatcher::Metrics::register(&mut registry);
+    let _admin = signalpost_admin::Metrics::register(&mut registry);
     let mut encoded = String::new();
     prometheus_client::encoding::text::encode(&mut encoded, &registry).expect("text takes everything");
     let said = format!("{registry:?}");

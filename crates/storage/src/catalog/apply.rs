@@ -3,20 +3,21 @@
 //! Invariants: all or nothing; applying the same twice changes nothing the second time; what is not wanted any more is
 //! only removed when asked, and never while events wait for it; no secret is told.
 
-mod difference;
-mod statements;
+pub(super) mod difference;
+pub(super) mod statements;
 
 use sqlx::PgConnection;
 
 use super::{
-    CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource, sealing::Sealed,
+    CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource,
+    sealing::{self, Sealed},
     secrets,
 };
 use crate::StorageError;
 pub use difference::{Change, ChangeKind, FieldChange};
 
 /// How many mappings a destination may have.
-pub(crate) const MAPPINGS_MAX: usize = 5;
+pub(super) const MAPPINGS_MAX: usize = 5;
 
 /// A configuration cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -170,8 +171,7 @@ async fn apply_write_keys(
     let mut changes = Vec::new();
     let mut hashes = Vec::new();
     for key in &wanted.write_keys {
-        let hash = ring::digest::digest(&ring::digest::SHA256, key.expose().as_bytes()).as_ref().to_vec();
-        let prefix: String = key.expose().chars().take(4).collect();
+        let (hash, prefix) = (sealing::hash(key).to_vec(), sealing::prefix(key));
         let taken = || ApplyError::KeyTaken { source_name: wanted.name.clone(), prefix: prefix.clone() };
         if statements::grant(connection, source_id, &hash, &prefix).await?.ok_or_else(taken)? {
             changes.push(FieldChange::added("write key", format!("{prefix}…")));

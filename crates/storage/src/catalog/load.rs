@@ -1,13 +1,16 @@
 //! Loading the catalog: one consistent picture of all its tables.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
-use sqlx::types::Json;
+use sqlx::{PgConnection, types::Json};
 
 use signalpost_core::secret::Secret;
 
 use super::{
-    Catalog, CatalogStore, Destination, MappingRow, SealingKeyError, SealingKeys, Secrets, Source,
-    WriteKeyHash, sealing::Sealed, secrets,
+    Catalog, CatalogStore, Destination, MappingRow, PublishToken, SealingKeyError, SealingKeys, Secrets,
+    Source, WriteKey, WriteKeyHash, sealing::Sealed, secrets,
 };
 use crate::StorageError;
 
@@ -31,14 +34,10 @@ impl CatalogStore {
         let version = sqlx::query_scalar!("SELECT version FROM signalpost.catalog_version")
             .fetch_one(&mut *snapshot)
             .await?;
-        let sources = sqlx::query!(
-            r#"SELECT s.id, s.name,
-                      array_remove(array_agg(k.hash) FILTER (WHERE k.revoked_at IS NULL), NULL) AS "hashes: Vec<Vec<u8>>"
-               FROM signalpost.sources s LEFT JOIN signalpost.write_keys k ON k.source_id = s.id
-               GROUP BY s.id ORDER BY s.id"#
-        )
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let sources = sqlx::query!("SELECT id, name FROM signalpost.sources ORDER BY id")
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let (mut write_keys, publish_tokens) = credentials(&mut snapshot).await?;
         let destinations = sqlx::query!(
             r#"SELECT d.id, d.source_id, s.name AS source, d.name, d.enabled, d.shared_secret, d.shared_secret_key,
                       d.signature, d.numbers, d.delivery AS "delivery: Json<serde_json::Value>"
@@ -63,7 +62,7 @@ impl CatalogStore {
         let sources = sources.into_iter().map(|row| Source {
             id: row.id,
             name: row.name,
-            write_keys: row.hashes.unwrap_or_default().iter().filter_map(|hash| hash_of(hash)).collect(),
+            write_keys: write_keys.remove(&row.id).unwrap_or_default(),
         });
         let destinations = destinations.into_iter().map(|row| {
             let name = format!("{}/{}", row.source, row.name);
@@ -109,15 +108,56 @@ impl CatalogStore {
             sources: sources.collect(),
             destinations: destinations.collect::<Result<_, StorageError>>()?,
             mappings: mappings.collect(),
+            publish_tokens,
         })
     }
+}
+
+/// Keys by source, and tokens, that are good now.
+async fn credentials(
+    connection: &mut PgConnection,
+) -> Result<(HashMap<i64, Vec<WriteKey>>, Vec<PublishToken>), StorageError> {
+    let keys = sqlx::query!(
+        r#"SELECT source_id, hash, extract(epoch FROM revoked_at - statement_timestamp())::double precision AS "ends_in: f64"
+           FROM signalpost.write_keys WHERE revoked_at IS NULL OR revoked_at > statement_timestamp()"#
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let tokens = sqlx::query!(
+        r#"SELECT hash, extract(epoch FROM expires_at - statement_timestamp())::double precision AS "ends_in: f64"
+           FROM signalpost.admin_tokens
+           WHERE may_publish AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > statement_timestamp())"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut by_source: HashMap<i64, Vec<WriteKey>> = HashMap::new();
+    for key in keys {
+        let Some(hash) = hash_of(&key.hash) else { continue };
+        by_source
+            .entry(key.source_id)
+            .or_default()
+            .push(WriteKey { hash, valid_for: remaining(key.ends_in) });
+    }
+    let tokens = tokens.into_iter().filter_map(|token| {
+        Some(PublishToken { hash: hash_of(&token.hash)?, valid_for: remaining(token.ends_in) })
+    });
+    Ok((by_source, tokens.collect()))
 }
 
 fn hash_of(bytes: &[u8]) -> Option<WriteKeyHash> {
     bytes.try_into().ok()
 }
 
-fn known<T: DeserializeOwned>(destination: &str, column: &str, value: &str) -> Result<T, StorageError> {
+/// What is left until the end of something; Postgres's clock decides.
+fn remaining(seconds: Option<f64>) -> Option<Duration> {
+    seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+}
+
+pub(super) fn known<T: DeserializeOwned>(
+    destination: &str,
+    column: &str,
+    value: &str,
+) -> Result<T, StorageError> {
     serde_json::from_value(value.into()).map_err(|_| StorageError::Unknown {
         what: format!("the column {column} of {destination}"),
         value: value.to_owned(),

@@ -53,6 +53,18 @@ pub(super) struct Sealed {
     pub(super) bytes: Vec<u8>,
 }
 
+/// What is stored of a key that somebody authenticates with.
+pub(crate) fn hash(secret: &Secret) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// The first characters, to tell keys apart; few of one that is short.
+pub(super) fn prefix(secret: &Secret) -> String {
+    let shown = if secret.expose().len() < 24 { 4 } else { 8 };
+    secret.expose().chars().take(shown).collect()
+}
+
 impl SealingKeys {
     /// Reads `id:base64` of 32 bytes, several separated by commas.
     pub fn parse(text: &str) -> Result<Self, SealingKeyError> {
@@ -100,6 +112,11 @@ impl SealingKeys {
         let mut text = text.to_vec();
         let opened = key.open_in_place(nonce, Aad::from(owner), &mut text).map_err(|_| wrong())?;
         Ok(Secret::new(String::from_utf8(opened.to_vec()).map_err(|_| wrong())?))
+    }
+
+    /// The id of the key that seals now.
+    pub fn first(&self) -> Option<&str> {
+        self.keys.first().map(|(id, _)| id.as_str())
     }
 
     /// Whether a stored secret is sealed with the key that seals now.

@@ -14,7 +14,7 @@ async fn a_paused_mapping_says_so_with_its_reason_until_it_is_resumed() {
         .unwrap();
     assert_eq!(state, ("paused".to_owned(), "receiver is being moved".to_owned()));
     call(&storage, "resume(7)").await.unwrap();
-    assert_eq!(count(&storage, "operations").await, 2);
+    assert_eq!(count(&storage, "audit_log WHERE action LIKE 'lane.%'").await, 2);
     assert!(call(&storage, "pause(8, 'x')").await.unwrap_err().contains("there is no mapping 8"));
 }
 

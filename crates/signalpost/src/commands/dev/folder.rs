@@ -15,6 +15,8 @@ use crate::config::Settings;
 
 const DESTINATIONS: &str = include_str!("../../../../../deploy/destinations.example.toml");
 
+const ADMIN_TOKEN: &str = "admin-token";
+
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -47,12 +49,27 @@ impl Folder {
         Ok(Secret::new(key.trim()))
     }
 
+    /// The token of the control API; made the first time.
+    pub(super) fn admin_token(&self) -> anyhow::Result<Secret> {
+        let made = format!("sp_{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        self.write_new(ADMIN_TOKEN, &made)?;
+        let path = self.admin_token_file();
+        let token = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(Secret::new(token.trim()))
+    }
+
+    pub(super) fn admin_token_file(&self) -> PathBuf {
+        self.0.join(ADMIN_TOKEN)
+    }
+
     /// Settings with which other commands reach what runs here; made anew each time, since ports may differ.
     pub(super) fn write_settings(&self, settings: &Settings) -> anyhow::Result<()> {
         let text = format!(
             "# Written by `signalpost dev` at every start: `signalpost --config THIS_FILE …` reaches what runs.\n\
              [database]\nurl = {url:?}\n[grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
-             [secrets]\nsealing_keys = {keys:?}\n",
+             [admin]\nlisten = \"{admin}\"\ntoken = {token:?}\n[secrets]\nsealing_keys = {keys:?}\n",
+            admin = settings.admin.listen,
+            token = settings.admin.token.as_ref().map_or("", Secret::expose),
             url = settings.database_url()?,
             grpc = settings.grpc.listen,
             http = settings.http.listen,

@@ -45,18 +45,18 @@ pub struct FieldChange {
 }
 
 impl Change {
-    pub(super) fn of(created: bool, what: String, fields: Vec<FieldChange>) -> Option<Self> {
+    pub(in crate::catalog) fn of(created: bool, what: String, fields: Vec<FieldChange>) -> Option<Self> {
         let kind = if created { ChangeKind::Created } else { ChangeKind::Updated };
         (created || !fields.is_empty()).then_some(Self { kind, what, fields })
     }
 }
 
 impl FieldChange {
-    pub(super) fn added(name: &'static str, value: String) -> Self {
+    pub(in crate::catalog) fn added(name: &'static str, value: String) -> Self {
         Self { name, before: None, after: Some(value) }
     }
 
-    pub(super) fn removed(name: &'static str, value: String) -> Self {
+    pub(in crate::catalog) fn removed(name: &'static str, value: String) -> Self {
         Self { name, before: Some(value), after: None }
     }
 
@@ -68,28 +68,28 @@ impl FieldChange {
 }
 
 /// A destination as it is stored.
-pub(super) struct StoredDestination {
-    pub(super) id: i64,
-    pub(super) enabled: bool,
-    pub(super) sealed: Option<Sealed>,
+pub(in crate::catalog) struct StoredDestination {
+    pub(in crate::catalog) id: i64,
+    pub(in crate::catalog) enabled: bool,
+    pub(in crate::catalog) sealed: Option<Sealed>,
     /// By purpose.
-    pub(super) secrets: HashMap<String, Sealed>,
-    pub(super) signature: String,
-    pub(super) numbers: String,
-    pub(super) delivery: Value,
+    pub(in crate::catalog) secrets: HashMap<String, Sealed>,
+    pub(in crate::catalog) signature: String,
+    pub(in crate::catalog) numbers: String,
+    pub(in crate::catalog) delivery: Value,
 }
 
 /// A mapping as it is stored.
-pub(super) struct StoredMapping {
-    pub(super) id: i64,
-    pub(super) name: String,
-    pub(super) position: i16,
-    pub(super) enabled: bool,
-    pub(super) trigger: String,
-    pub(super) fields: Value,
+pub(in crate::catalog) struct StoredMapping {
+    pub(in crate::catalog) id: i64,
+    pub(in crate::catalog) name: String,
+    pub(in crate::catalog) position: i16,
+    pub(in crate::catalog) enabled: bool,
+    pub(in crate::catalog) trigger: String,
+    pub(in crate::catalog) fields: Value,
 }
 
-pub(super) fn of_destination(
+pub(in crate::catalog) fn of_destination(
     current: Option<&StoredDestination>,
     wanted: &WantedDestination,
     keys: &SealingKeys,
@@ -138,7 +138,7 @@ fn secret_change(
     })
 }
 
-pub(super) fn of_mapping(
+pub(in crate::catalog) fn of_mapping(
     current: Option<&StoredMapping>,
     wanted: &WantedMapping,
     position: i16,
@@ -154,12 +154,12 @@ pub(super) fn of_mapping(
 }
 
 /// The delivery settings as they are stored.
-pub(super) fn settings(wanted: &WantedDestination) -> Value {
+pub(in crate::catalog) fn settings(wanted: &WantedDestination) -> Value {
     serde_json::to_value(&wanted.delivery).expect("settings are plain values")
 }
 
 /// An enum's word as it is stored.
-pub(super) fn word(value: &impl Serialize) -> String {
+pub(in crate::catalog) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         other => unreachable!("an enum of words, not {other:?}"),

@@ -10,7 +10,7 @@ use super::{
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
 /// Two who apply at once take turns; mappings may change places within the transaction.
-pub(super) async fn take_turns(connection: &mut PgConnection) -> Result<()> {
+pub(in crate::catalog) async fn take_turns(connection: &mut PgConnection) -> Result<()> {
     sqlx::query!("SELECT version FROM signalpost.catalog_version FOR UPDATE")
         .fetch_one(&mut *connection)
         .await?;
@@ -19,7 +19,7 @@ pub(super) async fn take_turns(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// The source's id, and whether it is new.
-pub(super) async fn source(connection: &mut PgConnection, name: &str) -> Result<(i64, bool)> {
+pub(in crate::catalog) async fn source(connection: &mut PgConnection, name: &str) -> Result<(i64, bool)> {
     let known = sqlx::query_scalar!("SELECT id FROM signalpost.sources WHERE name = $1", name)
         .fetch_optional(&mut *connection)
         .await?;
@@ -33,7 +33,7 @@ pub(super) async fn source(connection: &mut PgConnection, name: &str) -> Result<
 }
 
 /// Lets the source use a key; whether that is new. None when the key is another source's.
-pub(super) async fn grant(
+pub(in crate::catalog) async fn grant(
     connection: &mut PgConnection,
     source_id: i64,
     hash: &[u8],
@@ -61,7 +61,7 @@ pub(super) async fn grant(
 }
 
 /// Revokes the source's keys but these; returns the prefixes of those that it had.
-pub(super) async fn revoke_others(
+pub(in crate::catalog) async fn revoke_others(
     connection: &mut PgConnection,
     source_id: i64,
     hashes: &[Vec<u8>],
@@ -84,7 +84,7 @@ pub(super) async fn revoke_others(
     .await
 }
 
-pub(super) async fn destination(
+pub(in crate::catalog) async fn destination(
     connection: &mut PgConnection,
     source_id: i64,
     name: &str,
@@ -118,7 +118,7 @@ pub(super) async fn destination(
     }))
 }
 
-pub(super) async fn put_destination(
+pub(in crate::catalog) async fn put_destination(
     connection: &mut PgConnection,
     source_id: i64,
     wanted: &WantedDestination,
@@ -148,7 +148,7 @@ pub(super) async fn put_destination(
 }
 
 /// Makes one of a destination's further secrets this; none: removes it.
-pub(super) async fn put_secret(
+pub(in crate::catalog) async fn put_secret(
     connection: &mut PgConnection,
     destination_id: i64,
     purpose: &str,
@@ -182,7 +182,7 @@ pub(super) async fn put_secret(
     Ok(())
 }
 
-pub(super) async fn mappings(
+pub(in crate::catalog) async fn mappings(
     connection: &mut PgConnection,
     destination_id: i64,
 ) -> Result<Vec<StoredMapping>> {
@@ -204,7 +204,7 @@ pub(super) async fn mappings(
     Ok(stored.collect())
 }
 
-pub(super) async fn put_mapping(
+pub(in crate::catalog) async fn put_mapping(
     connection: &mut PgConnection,
     destination_id: i64,
     position: i16,
@@ -228,14 +228,18 @@ pub(super) async fn put_mapping(
     Ok(())
 }
 
-pub(super) async fn move_mapping(connection: &mut PgConnection, id: i64, position: i16) -> Result<()> {
+pub(in crate::catalog) async fn move_mapping(
+    connection: &mut PgConnection,
+    id: i64,
+    position: i16,
+) -> Result<()> {
     sqlx::query!("UPDATE signalpost.mappings SET position = $2 WHERE id = $1", id, position)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-pub(super) async fn other_sources(
+pub(in crate::catalog) async fn other_sources(
     connection: &mut PgConnection,
     listed: &[&str],
 ) -> Result<Vec<(i64, String)>> {
@@ -248,7 +252,7 @@ pub(super) async fn other_sources(
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
-pub(super) async fn other_destinations(
+pub(in crate::catalog) async fn other_destinations(
     connection: &mut PgConnection,
     source_id: i64,
     listed: &[&str],
@@ -263,7 +267,7 @@ pub(super) async fn other_destinations(
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
-pub(super) async fn queued_of_source(connection: &mut PgConnection, id: i64) -> Result<i64> {
+pub(in crate::catalog) async fn queued_of_source(connection: &mut PgConnection, id: i64) -> Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT coalesce(sum(b.event_count), 0) AS "events!" FROM signalpost.batches b
            WHERE b.mapping_id IN (SELECT m.id FROM signalpost.mappings m
@@ -274,7 +278,7 @@ pub(super) async fn queued_of_source(connection: &mut PgConnection, id: i64) -> 
     .await
 }
 
-pub(super) async fn queued_of_destination(connection: &mut PgConnection, id: i64) -> Result<i64> {
+pub(in crate::catalog) async fn queued_of_destination(connection: &mut PgConnection, id: i64) -> Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT coalesce(sum(b.event_count), 0) AS "events!" FROM signalpost.batches b
            WHERE b.mapping_id IN (SELECT m.id FROM signalpost.mappings m WHERE m.destination_id = $1)"#,
@@ -284,7 +288,7 @@ pub(super) async fn queued_of_destination(connection: &mut PgConnection, id: i64
     .await
 }
 
-pub(super) async fn queued_of_mapping(connection: &mut PgConnection, id: i64) -> Result<i64> {
+pub(in crate::catalog) async fn queued_of_mapping(connection: &mut PgConnection, id: i64) -> Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT coalesce(sum(event_count), 0) AS "events!" FROM signalpost.batches WHERE mapping_id = $1"#,
         id
@@ -293,17 +297,17 @@ pub(super) async fn queued_of_mapping(connection: &mut PgConnection, id: i64) ->
     .await
 }
 
-pub(super) async fn delete_source(connection: &mut PgConnection, id: i64) -> Result<()> {
+pub(in crate::catalog) async fn delete_source(connection: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query!("DELETE FROM signalpost.sources WHERE id = $1", id).execute(connection).await?;
     Ok(())
 }
 
-pub(super) async fn delete_destination(connection: &mut PgConnection, id: i64) -> Result<()> {
+pub(in crate::catalog) async fn delete_destination(connection: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query!("DELETE FROM signalpost.destinations WHERE id = $1", id).execute(connection).await?;
     Ok(())
 }
 
-pub(super) async fn delete_mapping(connection: &mut PgConnection, id: i64) -> Result<()> {
+pub(in crate::catalog) async fn delete_mapping(connection: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query!("DELETE FROM signalpost.mappings WHERE id = $1", id).execute(connection).await?;
     Ok(())
 }
