@@ -46,6 +46,16 @@ pub struct Delivery {
     /// Addresses a receiver may have although they are private, loopback or otherwise refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<IpNet>,
+    /// Certificates of authorities that receivers' certificates may be signed by, as PEM; beside those of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// Whether only those authorities are trusted, and not those of the machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ca_only: bool,
+    /// What is shown to receivers that ask for a client certificate, as PEM, followed by its intermediates. Its private
+    /// key is one of the destination's secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
 }
 
 /// What happens when as much of a mapping waits as may.
@@ -73,6 +83,9 @@ impl Default for Delivery {
             when_full: WhenFull::Refuse,
             retry: RetryPolicy::default(),
             allow: Vec::new(),
+            ca: None,
+            ca_only: false,
+            client_certificate: None,
         }
     }
 }
@@ -102,6 +115,9 @@ mod tests {
             when_full: WhenFull::BuryOldest,
             ordered: true,
             allow: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            ca: Some("-----BEGIN CERTIFICATE-----".to_owned()),
+            ca_only: true,
+            client_certificate: Some("-----BEGIN CERTIFICATE-----".to_owned()),
             ..Delivery::default()
         };
         assert_eq!(read(serde_json::to_value(&settings).unwrap()), Ok(settings));

@@ -7,6 +7,7 @@ use signalpost_core::payload::Recipe;
 use signalpost_core::secret::Secret;
 use signalpost_core::signature::{Signer, Signers, WebhookSigner};
 use signalpost_storage::{Catalog, Channel, Destination, MappingRow, SealingKeys, Secrets, Storage};
+use signalpost_tls::Part;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -17,7 +18,7 @@ use crate::driver::Input;
 use crate::lanes::action::{Batching, LaneSettings};
 use crate::outage::Outage;
 use crate::overflow::Limit;
-use crate::transport::Egress;
+use crate::transport::{Egress, Trust};
 
 /// Everything the dispatcher knows of the configuration.
 #[derive(Debug, Default)]
@@ -113,15 +114,38 @@ fn compile_mapping(row: &MappingRow, destination: &Destination) -> Result<(LaneS
     let route = Route {
         target,
         signers: signers(destination)?,
-        egress: Egress { timeout: delivery.timeout, allow: delivery.allow.clone().into() },
+        egress: Egress {
+            timeout: delivery.timeout,
+            allow: delivery.allow.clone().into(),
+            trust: trust(destination)?,
+        },
     };
     Ok((lane, route))
+}
+
+/// Whom the destination trusts, and what it shows; none: the machine's authorities, and nothing.
+fn trust(destination: &Destination) -> Result<Option<Arc<Trust>>, String> {
+    let delivery = &destination.delivery;
+    let identity = match (&delivery.client_certificate, &destination.secrets.client_key) {
+        (None, _) => None,
+        (Some(_), None) => return Err("delivery.client_certificate has no delivery.client_key".to_owned()),
+        (Some(certificate), Some(key)) => Some((certificate.as_str(), key.expose())),
+    };
+    Trust::new(delivery.ca.as_deref(), delivery.ca_only, identity).map_err(|error| {
+        let setting = match error.part {
+            Part::Certificate => "client_certificate",
+            Part::Key => "client_key",
+            Part::Authorities => "ca",
+        };
+        format!("delivery.{setting} {}", error.why)
+    })
 }
 
 fn signers(destination: &Destination) -> Result<Signers, String> {
     let signer =
         |secret: &Option<Secret>| secret.as_ref().filter(|secret| !secret.is_empty()).map(Signer::new);
-    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret } = &destination.secrets;
+    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret, client_key: _ } =
+        &destination.secrets;
     let webhook = WebhookSigner::new(webhook_secret.iter().chain(previous_webhook_secret))
         .map_err(|error| format!("a webhook secret {error}"))?;
     Ok(Signers {

@@ -9,6 +9,8 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::transport::{ProxySetting, ProxyVariables};
+
 const DAY: Duration = Duration::from_hours(24);
 
 /// The settings of the dispatcher. Sizes read `"64MB"` or a number of bytes, durations `"10s"`.
@@ -38,6 +40,11 @@ pub struct Config {
     /// How long a connection to a receiver is kept when it is not used.
     #[serde(with = "humantime_serde")]
     pub connection_idle: Duration,
+    /// Which proxy requests go through: `environment` (what `HTTPS_PROXY` and the like say), `none`, or a URL.
+    pub proxy: ProxySetting,
+    /// What the environment says of proxies; whoever reads the environment fills it in.
+    #[serde(skip)]
+    pub proxy_variables: ProxyVariables,
     /// How long recording what is known may take after the dispatcher was told to abort.
     #[serde(with = "humantime_serde")]
     pub abort_time_max: Duration,
@@ -64,6 +71,8 @@ impl Default for Config {
             poll: Duration::from_secs(5),
             catalog_poll: Duration::from_secs(5),
             connection_idle: Duration::from_mins(1),
+            proxy: ProxySetting::Environment,
+            proxy_variables: ProxyVariables::default(),
             abort_time_max: Duration::from_secs(3),
             keep_attempts: 7 * DAY,
             keep_dead: 30 * DAY,

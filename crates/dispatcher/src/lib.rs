@@ -41,7 +41,7 @@ use crate::housekeeping::Housekeeping;
 use crate::outage::Outage;
 use crate::redrive::Redriver;
 use crate::settler::Settler;
-use crate::transport::{Client, Transport, TransportError, system_lookup};
+use crate::transport::{Client, InvalidProxy, Proxies, Transport, TransportError, system_lookup};
 
 /// How long giving the partitions back may take; otherwise their lease has to end.
 const RELEASE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -55,6 +55,9 @@ pub enum RunError {
     /// Receivers could not be reached.
     #[error("requests can not be made")]
     Transport(#[from] TransportError),
+    /// The proxy can't be used.
+    #[error("requests can not go through the proxy")]
+    Proxy(#[from] InvalidProxy),
 }
 
 /// Delivers what is queued until told otherwise.
@@ -70,7 +73,12 @@ pub async fn run(
     abort: CancellationToken,
 ) -> Result<(), RunError> {
     config.check()?;
-    let client = Client::new(system_lookup(), config.connection_idle, RootCertStore::empty())?;
+    let proxies = Proxies::new(&config.proxy, &config.proxy_variables)?;
+    if let Some(proxies) = &proxies {
+        info!(%proxies, "requests to receivers go through a proxy");
+    }
+    let client =
+        Client::new(system_lookup(), config.connection_idle, RootCertStore::empty())?.through(proxies);
     run_with(config, storage, keys, client, metrics, stop, abort).await
 }
 

@@ -13,10 +13,15 @@ mod body;
 mod client;
 mod connector;
 mod failure;
+mod proxy;
 mod resolver;
+mod stream;
+mod trust;
 
 pub use client::{Client, TransportError};
+pub use proxy::{InvalidProxy, Proxies, ProxySetting, ProxyVariables};
 pub use resolver::{Lookup, system_lookup};
+pub use trust::Trust;
 
 /// What a destination allows and asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub struct Egress {
     pub timeout: Duration,
     /// Addresses that are allowed although private.
     pub allow: Arc<[IpNet]>,
+    /// Whom it trusts and what it shows; none: the machine's authorities, and nothing.
+    pub trust: Option<Arc<Trust>>,
 }
 
 /// An answer; its body is cut off where it is long or slow.

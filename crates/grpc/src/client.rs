@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use signalpost_tls::{Authorities, Identity, Part, Unusable, system_roots, verifier};
+use signalpost_tls::{Authorities, Identity, Part, Unusable, Unverified, system_roots, verifier};
 use tonic::transport::{ClientTlsConfig, Endpoint};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -113,11 +113,12 @@ fn unusable(file: &Path, why: Unusable) -> ClientError {
 /// status has them as its source.
 pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
-    let mut text = cause.to_string();
     while let Some(next) = cause.source() {
         cause = next;
-        text = cause.to_string();
     }
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let cause = wrapped.map_or(cause, |inner| inner as &(dyn Error + 'static));
+    let text = Unverified::of(cause).map_or_else(|| cause.to_string(), ToString::to_string);
     // By their text: on the way through tonic the types are lost.
     let hint = [
         ("InvalidContentType", "the server speaks plain text: write http://"),

@@ -6,6 +6,7 @@
 mod explain;
 mod layers;
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 use signalpost_core::secret::Secret;
+use signalpost_dispatcher::transport::ProxyVariables;
 
 use crate::cli::SettingsArgs;
 use crate::exit::Failure;
@@ -137,7 +139,9 @@ impl Settings {
         args: &SettingsArgs,
         variables: impl Iterator<Item = (String, String)>,
     ) -> anyhow::Result<Settings> {
-        let variables = Variables::new(variables).map_err(Failure::usage)?;
+        let variables: HashMap<String, String> = variables.collect();
+        let proxy_variables = ProxyVariables::of(|name| variables.get(name).cloned());
+        let variables = Variables::new(variables.into_iter()).map_err(Failure::usage)?;
         let flags = Flags::new(args).map_err(Failure::usage)?;
         let mut layers = Figment::new();
         if let Some(file) = file(args)? {
@@ -147,9 +151,10 @@ impl Settings {
             .merge(FromFiles(variables.database_url()))
             .merge(FromFiles(variables))
             .merge(FromFiles(flags));
-        let settings: Settings = layers
+        let mut settings: Settings = layers
             .extract()
             .map_err(|error| Failure::usage(anyhow::anyhow!("{}", explain::explain(error, &layers))))?;
+        settings.dispatcher.proxy_variables = proxy_variables;
         settings.check()?;
         Ok(settings)
     }

@@ -3,6 +3,7 @@
 //! Invariants: all mistakes are told at once, each at its place; what is returned can be applied; secrets are read from
 //! where the file says they are and stand nowhere else.
 
+mod certificates;
 mod check;
 mod formats;
 pub(crate) mod part;

@@ -5,12 +5,14 @@
 pub mod authority;
 pub mod event;
 pub mod postgres;
+pub mod proxy;
 pub mod receiver;
 
 use std::time::Duration;
 
 pub use authority::{Authority, Issued};
 pub use postgres::{TestDatabase, postgres};
+pub use proxy::{Asked, Proxy};
 pub use receiver::{Answer, Receiver, Recorded, receiver};
 
 /// How long something may take before a test fails. Generous: machines that run tests are busy.

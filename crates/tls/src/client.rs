@@ -1,5 +1,6 @@
 //! Client: connections to servers whose certificates are verified, with errors that say whose certificate it was.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -12,14 +13,34 @@ use rustls::{
 
 use crate::{Certificate, Identity, provider};
 
-/// A server's certificate was not accepted.
-#[derive(Debug, thiserror::Error)]
+/// A server's certificate was not accepted. `Debug` is as `Display`: rustls wraps it into errors that only debug it.
+#[derive(thiserror::Error)]
 #[error("the certificate of {certificate}: {why}")]
 pub struct Unverified {
     /// Whose it is.
     pub certificate: Certificate,
     /// Why it was not accepted.
     pub why: String,
+    /// It may be fine, but nobody who is trusted says so.
+    pub is_unknown_authority: bool,
+}
+
+impl fmt::Debug for Unverified {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Unverified {
+    /// The one that an error of rustls is about; it does not tell it as its source.
+    pub fn of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        match error.downcast_ref::<rustls::Error>()? {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+                inner.downcast_ref()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Verifies servers by these authorities.
@@ -94,6 +115,7 @@ fn told(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Error 
     else {
         return error;
     };
+    let is_unknown_authority = *why == CertificateError::UnknownIssuer;
     let why = match why {
         CertificateError::UnknownIssuer => "no authority that is trusted signed it".to_owned(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
@@ -107,6 +129,6 @@ fn told(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Error 
         }
         other => format!("{other:?}"),
     };
-    let told = OtherError(Arc::new(Unverified { certificate, why }));
+    let told = OtherError(Arc::new(Unverified { certificate, why, is_unknown_authority }));
     rustls::Error::InvalidCertificate(CertificateError::Other(told))
 }

@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
+use rustls::AlertDescription;
 use signalpost_core::outcome::Failure;
+use signalpost_tls::Unverified;
 
 use super::NoAnswer;
 use super::connector::ConnectError;
+use super::proxy::ProxyError;
 
 /// Tells the errors of the client apart.
 pub(super) fn classify(error: &hyper_util::client::legacy::Error) -> NoAnswer {
@@ -16,7 +19,41 @@ pub(super) fn classify(error: &hyper_util::client::legacy::Error) -> NoAnswer {
         Failure::Dns | Failure::Address | Failure::Connect | Failure::Tls => innermost_words(error),
         _ => words(error),
     };
-    NoAnswer { failure, reason: format!("{failure}: {reason}") }
+    let advice = advice(error).map(|advice| format!(" ({advice})")).unwrap_or_default();
+    NoAnswer { failure, reason: format!("{failure}: {reason}{advice}") }
+}
+
+/// A proxy that answered instead of the receiver.
+pub(super) fn of_proxy(proxy: &str, error: &ProxyError) -> NoAnswer {
+    let failure = Failure::Connect;
+    NoAnswer { failure, reason: format!("{failure}: the proxy {proxy}: {error}") }
+}
+
+/// What to do about an error of TLS, where one setting of the destination is at fault.
+fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let of_receiver = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
+    match of_receiver {
+        rustls::Error::InvalidCertificate(_) if causes(error).any(is_unknown_authority) => {
+            Some("an authority of your own belongs into delivery.ca")
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => Some(
+            "the receiver asks for a client certificate: delivery.client_certificate and delivery.client_key",
+        ),
+        rustls::Error::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied,
+        ) => Some("the receiver does not accept delivery.client_certificate"),
+        _ => None,
+    }
+}
+
+fn is_unknown_authority(cause: &(dyn Error + 'static)) -> bool {
+    Unverified::of(cause).is_some_and(|unverified| unverified.is_unknown_authority)
 }
 
 fn kind(error: &hyper_util::client::legacy::Error) -> Failure {
@@ -25,7 +62,7 @@ fn kind(error: &hyper_util::client::legacy::Error) -> Failure {
             return match connect {
                 ConnectError::Dns { .. } => Failure::Dns,
                 ConnectError::Refused { .. } => Failure::Address,
-                ConnectError::Connect { .. } => Failure::Connect,
+                ConnectError::Connect { .. } | ConnectError::Proxy { .. } => Failure::Connect,
                 ConnectError::NoHost { .. } => Failure::Request,
             };
         }
@@ -71,7 +108,10 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 fn words(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let said = |cause: &(dyn Error + 'static)| {
+        Unverified::of(cause).map_or_else(|| cause.to_string(), ToString::to_string)
+    };
+    let mut words: Vec<String> = causes(error).map(said).collect();
     words.dedup();
     words.join(": ")
 }

@@ -21,6 +21,19 @@ pub fn system_lookup() -> Lookup {
     })
 }
 
+/// The addresses of a host as it stands in a URL.
+pub(super) async fn look_up(lookup: &Lookup, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    match bare(host).parse::<IpAddr>() {
+        Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+        Err(_) => lookup(host.to_owned(), port).await,
+    }
+}
+
+/// Without the brackets of an IPv6 address.
+pub(super) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// All addresses of a receiver, each of them checked: one that is refused refuses the receiver.
 pub(super) async fn resolve(
     lookup: &Lookup,
@@ -28,13 +41,9 @@ pub(super) async fn resolve(
     port: u16,
     allow: &[IpNet],
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let addresses = match literal {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => lookup(host.to_owned(), port)
-            .await
-            .map_err(|source| ConnectError::Dns { host: host.to_owned(), source: Some(source) })?,
-    };
+    let addresses = look_up(lookup, host, port)
+        .await
+        .map_err(|source| ConnectError::Dns { host: host.to_owned(), source: Some(source) })?;
     if addresses.is_empty() {
         return Err(ConnectError::Dns { host: host.to_owned(), source: None });
     }

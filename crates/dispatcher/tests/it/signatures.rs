@@ -18,6 +18,7 @@ const WEBHOOK_PREVIOUS: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 async fn request() -> Recorded {
     let receiver = receiver().await;
     let secrets = Secrets {
+        client_key: None,
         previous_shared_secret: Some(Secret::new(PREVIOUS)),
         webhook_secret: Some(Secret::new(WEBHOOK)),
         previous_webhook_secret: Some(Secret::new(WEBHOOK_PREVIOUS)),

@@ -59,10 +59,10 @@ async fn tls_receiver() -> (SocketAddr, RootCertStore) {
 
 pub(crate) fn egress() -> Egress {
     let allow: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap()];
-    Egress { timeout: Duration::from_secs(10), allow: allow.into() }
+    Egress { timeout: Duration::from_secs(10), allow: allow.into(), trust: None }
 }
 
-fn request(url: &str) -> OutboundRequest {
+pub(crate) fn request(url: &str) -> OutboundRequest {
     let identity = Identity { batch_id: uuid::Uuid::nil(), attempt: 1, is_maybe_repeated: false };
     Prepared::new("POST", url, &[]).unwrap().request(
         Some(Bytes::from_static(b"{}")),

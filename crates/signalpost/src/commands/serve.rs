@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use signalpost_dispatcher::transport::Proxies;
 use signalpost_grpc::tls;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -15,6 +16,8 @@ use crate::process::{self, Listeners, Role};
 pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     settings.database_url()?;
     if role != Role::Ingest {
+        let dispatcher = &settings.dispatcher;
+        Proxies::new(&dispatcher.proxy, &dispatcher.proxy_variables).map_err(Failure::usage)?;
         process::sealing_keys(&settings)?;
     }
     if let Some(tls) = settings.ingest.tls.as_ref().filter(|_| role != Role::Dispatcher) {

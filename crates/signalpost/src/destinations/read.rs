@@ -15,6 +15,7 @@ use signalpost_core::secret::Secret;
 use signalpost_core::signature::WebhookSigner;
 use signalpost_storage::{Secrets, Wanted, WantedDestination, WantedMapping, WantedSource};
 
+use super::certificates;
 use super::check;
 use super::formats;
 use super::problem::{Files, Problem};
@@ -112,7 +113,9 @@ impl<'a> Reader<'a> {
         self.unique(&mappings, "mapping");
         self.at_most_five(&name, &mappings);
         let shared_secret = self.optional_secret(tree, "shared_secret");
+        let (delivery, client_key) = self.delivery(tree);
         let secrets = Secrets {
+            client_key,
             previous_shared_secret: self.optional_secret(tree, "previous_shared_secret"),
             webhook_secret: self.webhook_secret(tree, "webhook_secret"),
             previous_webhook_secret: self.webhook_secret(tree, "previous_webhook_secret"),
@@ -131,7 +134,7 @@ impl<'a> Reader<'a> {
             secrets,
             signature: self.choice(tree, "signature"),
             numbers,
-            delivery: self.delivery(tree),
+            delivery,
             mappings: mappings.iter().map(|mapping| self.mapping(mapping, numbers)).collect(),
         }
     }
@@ -249,14 +252,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads setting by setting, so that each mistake is told at its own place.
-    fn delivery(&mut self, destination: &Tree) -> Delivery {
-        let Some(tree) = destination.get("delivery") else { return Delivery::default() };
+    fn delivery(&mut self, destination: &Tree) -> (Delivery, Option<Secret>) {
+        let Some(tree) = destination.get("delivery") else { return (Delivery::default(), None) };
         if !matches!(tree.kind, Kind::Object(_)) {
             self.wrong_kind(tree, "delivery", "a table");
-            return Delivery::default();
+            return (Delivery::default(), None);
         }
-        self.settings::<Delivery>(tree, &|value| value);
-        serde_json::from_value(tree.to_json()).unwrap_or_default()
+        let (certificates, plain) = certificates::split(tree);
+        self.settings::<Delivery>(&plain, &|value| value);
+        let mut delivery: Delivery = serde_json::from_value(plain.to_json()).unwrap_or_default();
+        let client_key = self.certificates(&certificates, &mut delivery);
+        (delivery, client_key)
     }
 
     fn settings<T: DeserializeOwned>(&mut self, table: &Tree, whole: &dyn Fn(Value) -> Value) {
@@ -284,7 +290,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A secret by value, or by the name of the variable or file that holds it.
-    fn secret(&mut self, tree: &Tree, what: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, tree: &Tree, what: &str) -> Option<Secret> {
         let text = match &tree.kind {
             Kind::String(text) => Some(text.clone()),
             Kind::Object(members) => match &members[..] {
@@ -415,7 +421,7 @@ impl<'a> Reader<'a> {
         self.refuse(&tree.place, &format!("`{key}` is {wanted}, and not {}", tree.kind_name()));
     }
 
-    fn refuse(&mut self, place: &Place, message: &str) -> &mut Problem {
+    pub(super) fn refuse(&mut self, place: &Place, message: &str) -> &mut Problem {
         self.problems.push(Problem::error(place.clone(), message));
         self.problems.last_mut().expect("just pushed")
     }

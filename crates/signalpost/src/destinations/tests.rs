@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use signalpost_testkit::Authority;
+
 use super::*;
 
 const MAPPING: &str = r#"
@@ -114,6 +116,39 @@ fn secrets_of_a_rotation_are_read_and_checked_and_not_shown() {
         shown.contains("`previous_webhook_secret` is not `whsec_`") && !shown.contains("hush"),
         "{shown}"
     );
+}
+
+#[test]
+fn certificates_are_read_from_files_and_the_key_is_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let issued = Authority::named("Ours").issue("signalpost");
+    fs::write(folder.path().join("c.pem"), &issued.certificate).unwrap();
+    fs::write(folder.path().join("c.key"), &issued.key).unwrap();
+    let path = folder.path().join("d.toml");
+    let delivery = "delivery = { ca = { file = 'c.pem' }, client_certificate = { file = 'c.pem' }, client_key = { file = 'c.key' } }\n";
+    fs::write(&path, format!("{SOURCE}{delivery}")).unwrap();
+    let loaded = load(&path, &|_| None).unwrap();
+    let destination = &loaded.wanted.sources[0].destinations[0];
+    assert!(destination.delivery.client_certificate.as_ref().unwrap().contains("BEGIN CERTIFICATE"));
+    assert!(destination.delivery.ca.is_some());
+    assert_eq!(destination.secrets.client_key.as_ref().unwrap().expose(), issued.key.trim_end());
+}
+
+#[test]
+fn a_wrong_certificate_is_told_at_its_setting() {
+    let (one, other) = (Authority::named("Ours").issue("one"), Authority::named("Ours").issue("other"));
+    let delivery = |settings: &str| refusal(&format!("{SOURCE}[source.destination.delivery]\n{settings}"));
+    let shown = delivery("ca = 'hello'\n");
+    assert!(shown.contains("`ca` is not PEM") && shown.contains("7 | ca = 'hello'\n  | ^^"), "{shown}");
+    let shown = delivery(&format!(
+        "client_certificate = '''{}'''\nclient_key = '''{}'''\n",
+        one.certificate, other.key
+    ));
+    assert!(shown.contains("`client_key` does not belong to the certificate of CN=one"), "{shown}");
+    let secret = other.key.lines().nth(1).unwrap();
+    assert!(!shown.contains(secret), "{shown}");
+    let shown = delivery(&format!("client_certificate = '''{}'''\n", one.certificate));
+    assert!(shown.contains("there is a `client_certificate`, but no `client_key`"), "{shown}");
 }
 
 #[test]

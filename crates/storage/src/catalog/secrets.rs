@@ -1,4 +1,5 @@
-//! Secrets: what a destination signs with beside its shared secret; each is stored sealed under its own name.
+//! Secrets: what a destination signs with beside its shared secret, and its client certificate's key; each is stored
+//! sealed under its own name.
 
 use signalpost_core::secret::Secret;
 
@@ -11,15 +12,18 @@ pub struct Secrets {
     pub webhook_secret: Option<Secret>,
     /// The one before, whose signature is sent too.
     pub previous_webhook_secret: Option<Secret>,
+    /// The private key of `delivery.client_certificate`, as PEM.
+    pub client_key: Option<Secret>,
 }
 
 impl Secrets {
     /// Each by the name that the table and the configuration file have for it.
-    pub(super) fn by_purpose(&self) -> [(&'static str, &Option<Secret>); 3] {
+    pub(super) fn by_purpose(&self) -> [(&'static str, &Option<Secret>); 4] {
         [
             ("previous_shared_secret", &self.previous_shared_secret),
             ("webhook_secret", &self.webhook_secret),
             ("previous_webhook_secret", &self.previous_webhook_secret),
+            ("client_key", &self.client_key),
         ]
     }
 
@@ -29,6 +33,7 @@ impl Secrets {
             "previous_shared_secret" => self.previous_shared_secret = secret,
             "webhook_secret" => self.webhook_secret = secret,
             "previous_webhook_secret" => self.previous_webhook_secret = secret,
+            "client_key" => self.client_key = secret,
             _ => {}
         }
     }

@@ -165,6 +165,7 @@ async fn what_a_destination_signs_with_besides_is_sealed_changed_and_removed_lik
     let mut next = wanted(&["orders"]);
     apply(&storage, &next).await.unwrap();
     let secrets = Secrets {
+        client_key: Some(Secret::new("a private key")),
         previous_shared_secret: Some(Secret::new("hush before")),
         webhook_secret: Some(Secret::new("whsec_new")),
         previous_webhook_secret: None,
@@ -176,7 +177,8 @@ async fn what_a_destination_signs_with_besides_is_sealed_changed_and_removed_lik
         .iter()
         .map(|field| (field.name, field.before.as_deref(), field.after.as_deref()))
         .collect();
-    assert_eq!(told, [("previous_shared_secret", None, Some("***")), ("webhook_secret", None, Some("***"))]);
+    let all = ["previous_shared_secret", "webhook_secret", "client_key"];
+    assert_eq!(told, all.map(|name| (name, None, Some("***"))));
     assert!(apply(&storage, &next).await.unwrap().is_empty());
     assert_eq!(storage.catalog().load(&keys()).await.unwrap().destinations[0].secrets, secrets);
     assert_eq!(

@@ -63,7 +63,8 @@ pub(super) fn read(args: &Preview) -> anyhow::Result<Mapping> {
 }
 
 fn signers(given: Option<&Secret>, destination: &WantedDestination) -> anyhow::Result<Signers> {
-    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret } = &destination.secrets;
+    let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret, .. } =
+        &destination.secrets;
     let webhook = WebhookSigner::new(webhook_secret.iter().chain(previous_webhook_secret));
     Ok(Signers {
         shared: given.or(destination.shared_secret.as_ref()).map(Signer::new),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -100,11 +101,7 @@ pub(in crate::catalog) fn of_destination(
         FieldChange::between("enabled", before(|one| one.enabled.to_string()), wanted.enabled.to_string()),
         FieldChange::between("signature", before(|one| one.signature.clone()), word(&wanted.signature)),
         FieldChange::between("numbers", before(|one| one.numbers.clone()), word(&wanted.numbers)),
-        FieldChange::between(
-            "delivery",
-            before(|one| one.delivery.to_string()),
-            settings(wanted).to_string(),
-        ),
+        FieldChange::between("delivery", before(|one| shown(one.delivery.clone())), shown(settings(wanted))),
     ];
     let shared = current.and_then(|current| current.sealed.as_ref());
     let shared = secret_change("shared_secret", shared, wanted.shared_secret.as_ref(), keys, name);
@@ -151,6 +148,17 @@ pub(in crate::catalog) fn of_mapping(
         FieldChange::between("fields", before(|one| one.fields.to_string()), wanted.fields.to_string()),
     ];
     fields.into_iter().flatten().collect()
+}
+
+/// Certificates by their digest: their text is long and tells people nothing.
+fn shown(mut delivery: Value) -> String {
+    for setting in ["ca", "client_certificate"] {
+        if let Some(Value::String(text)) = delivery.get_mut(setting) {
+            let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            *text = format!("PEM {}…", STANDARD.encode(&digest.as_ref()[..9]));
+        }
+    }
+    delivery.to_string()
 }
 
 /// The delivery settings as they are stored.
