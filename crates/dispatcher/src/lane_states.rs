@@ -15,7 +15,7 @@ use crate::lanes::LaneView;
 use crate::lanes::action::{FoundRow, Moment, Settlement};
 
 /// The view counts so many rows of a lane itself, at least.
-pub(crate) const DEEP_ROWS: i64 = 16;
+pub(crate) const DEEP_ROWS: i64 = 8;
 /// Between two statements that say something.
 const TELL_PAUSE: Duration = Duration::from_secs(1);
 /// Lanes that one statement is about, at most.

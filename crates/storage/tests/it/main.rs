@@ -4,6 +4,7 @@
 
 mod catalog;
 mod depth;
+mod examples;
 mod fencing;
 mod functions;
 mod lane_states;
