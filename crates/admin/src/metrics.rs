@@ -47,4 +47,10 @@ impl Metrics {
         );
         metrics
     }
+
+    /// One of what is shown by call: for the reference, which lists what there can be.
+    #[doc(hidden)]
+    pub fn exemplify(&self) {
+        let _zero = self.calls.get_or_create(&OfCall { call: String::from("Call") });
+    }
 }

@@ -43,6 +43,9 @@ pub struct Delivery {
     pub when_full: WhenFull,
     /// When a failed request is tried again, and when no more.
     pub retry: RetryPolicy,
+    /// Whether a request carries the `traceparent` of its attempt; or, when attempts are not traced, that of the call that
+    /// brought its events, if it was one.
+    pub propagate_traceparent: bool,
     /// Addresses a receiver may have although they are private, loopback or otherwise refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<IpNet>,
@@ -82,6 +85,7 @@ impl Default for Delivery {
             queue_bytes_max: None,
             when_full: WhenFull::Refuse,
             retry: RetryPolicy::default(),
+            propagate_traceparent: false,
             allow: Vec::new(),
             ca: None,
             ca_only: false,

@@ -15,4 +15,5 @@ pub mod retry;
 pub mod secret;
 pub mod signature;
 pub mod target;
+pub mod trace;
 pub mod trigger;

@@ -14,6 +14,7 @@ use signalpost_core::signature::Signers;
 use signalpost_core::target::Target;
 
 use crate::lanes::action::{Attempted, Request, RequestBody};
+use crate::trace::{self, TRACEPARENT};
 use crate::transport::{Answer, Egress, NoAnswer, Transport};
 
 /// The status of an answer that may say something of each event.
@@ -26,6 +27,10 @@ const LOCATION_MAX: usize = 500;
 /// What all requests of a mapping have in common.
 #[derive(Debug)]
 pub(crate) struct Route {
+    /// "source/destination/mapping".
+    pub(crate) name: Arc<str>,
+    /// Whether receivers are told the trace that a request belongs to.
+    pub(crate) passes_trace_on: bool,
     /// The target of events that have none of their own; an error when they need one.
     pub(crate) target: Result<Prepared, String>,
     /// What it signs with.
@@ -36,9 +41,28 @@ pub(crate) struct Route {
 
 /// Makes the request and says what it proved.
 pub(crate) async fn attempt(transport: &impl Transport, route: &Route, request: Request) -> Attempted {
+    let span = trace::Span::begin(&request, route);
+    let attempted = make(transport, route, &request, span.as_ref()).await;
+    if let Some(span) = span {
+        span.end(&attempted);
+    }
+    attempted
+}
+
+async fn make(
+    transport: &impl Transport,
+    route: &Route,
+    request: &Request,
+    span: Option<&trace::Span>,
+) -> Attempted {
     let started = Instant::now();
-    let (body_bytes, result) = match prepare(route, &request) {
-        Ok(outbound) => {
+    let (body_bytes, result) = match prepare(route, request) {
+        Ok(mut outbound) => {
+            if route.passes_trace_on
+                && let Some(traceparent) = span.and_then(trace::Span::header)
+            {
+                outbound.headers.entry(TRACEPARENT).or_insert(traceparent);
+            }
             let body_bytes = outbound.body.as_ref().map_or(0, Bytes::len);
             (body_bytes, transport.send(outbound, &route.egress).await)
         }

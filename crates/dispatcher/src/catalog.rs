@@ -27,6 +27,11 @@ pub(crate) struct Compiled {
     pub(crate) routes: Routes,
     /// The lanes that bury their oldest.
     pub(crate) limits: HashMap<i64, Limit>,
+    /// "source/destination/mapping".
+    pub(crate) names: HashMap<i64, Arc<str>>,
+    /// Mappings that do not compile.
+    pub(crate) broken: usize,
+    pub(crate) version: i64,
 }
 
 /// Loads the catalog whenever it has changed and hands it to the driver, until told to stop.
@@ -66,29 +71,34 @@ pub(crate) async fn watch(
 fn compile(catalog: &Catalog) -> Compiled {
     let destinations: HashMap<i64, &Destination> =
         catalog.destinations.iter().map(|one| (one.id, one)).collect();
-    let mut compiled = Compiled::default();
+    let sources: HashMap<i64, &str> =
+        catalog.sources.iter().map(|source| (source.id, source.name.as_str())).collect();
+    let mut compiled = Compiled { version: catalog.version, ..Compiled::default() };
     for row in &catalog.mappings {
         let Some(destination) = destinations.get(&row.destination_id) else { continue };
-        match compile_mapping(row, destination) {
+        let source = sources.get(&destination.source_id).copied().unwrap_or_default();
+        let name: Arc<str> = format!("{source}/{}/{}", destination.name, row.name).into();
+        compiled.names.insert(row.id, Arc::clone(&name));
+        match compile_mapping(row, destination, &name) {
             Ok((lane, route)) => {
                 compiled.lanes.insert(row.id, lane);
                 compiled.limits.extend(Limit::of(&destination.delivery).map(|limit| (row.id, limit)));
                 compiled.routes.insert(row.id, Arc::new(route));
             }
             Err(reason) => {
-                error!(
-                    mapping.id = row.id,
-                    mapping.name = row.name,
-                    reason,
-                    "a mapping does not compile, what is queued for it waits"
-                );
+                compiled.broken += 1;
+                error!(mapping = &*name, reason, "a mapping does not compile, what is queued for it waits");
             }
         }
     }
     compiled
 }
 
-fn compile_mapping(row: &MappingRow, destination: &Destination) -> Result<(LaneSettings, Route), String> {
+fn compile_mapping(
+    row: &MappingRow,
+    destination: &Destination,
+    name: &Arc<str>,
+) -> Result<(LaneSettings, Route), String> {
     let recipe = Recipe::compile(&row.fields, destination.numbers)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let delivery = &destination.delivery;
@@ -112,6 +122,8 @@ fn compile_mapping(row: &MappingRow, destination: &Destination) -> Result<(LaneS
         paused: row.paused,
     };
     let route = Route {
+        name: Arc::clone(name),
+        passes_trace_on: delivery.propagate_traceparent,
         target,
         signers: signers(destination)?,
         egress: Egress {

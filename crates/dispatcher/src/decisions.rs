@@ -149,11 +149,13 @@ impl<S: Clone> Decisions<S> {
         }
     }
 
-    /// A heartbeat that was sent then was answered: what it gave back, and all that is ours.
-    pub(crate) fn beaten(&mut self, now: Moment, sent_at: Moment, released: &[i16], owned: &[Owned]) {
+    /// A heartbeat that was sent then was answered: what it gave back, and all that is ours. Whether that holds
+    /// beyond doubt: the answer may have been long on its way.
+    pub(crate) fn beaten(&mut self, now: Moment, sent_at: Moment, released: &[i16], owned: &[Owned]) -> bool {
         let is_valid = self.ownership.beaten(sent_at, now);
         self.lanes.released(released);
         self.lanes.own(now, owned, is_valid);
+        is_valid
     }
 
     /// A heartbeat was not answered, or not in time: what it did is not known.

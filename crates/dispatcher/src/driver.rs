@@ -25,7 +25,7 @@ use crate::lanes::action::{
     Action, Attempted, FoundRow, Load, LoadedRow, Moment, Page, Report, Request, Schedule, Settled,
     Settlement,
 };
-use crate::metrics::Metrics;
+use crate::metrics::{Beat, Metrics};
 use crate::outage::Outage;
 use crate::overflow::{self, Looked, Overflow};
 use crate::ownership::{self, Heartbeat};
@@ -152,6 +152,8 @@ impl<T: Transport> Driver<T> {
             self.step(&mut told, &mut inputs, Some((&arrivals, &partitions)), &stop).await;
         }
         self.drain(&mut told, &mut inputs).await;
+        self.metrics.pulse.end();
+        self.metrics.owning(false);
     }
 
     /// Finishes what is under way; when told to abort, cuts it off and records what is known.
@@ -189,6 +191,7 @@ impl<T: Transport> Driver<T> {
         hints: Option<(&Wakeups, &Wakeups)>,
         interrupt: &CancellationToken,
     ) {
+        self.metrics.pulse.beat();
         let next = self.next_tick();
         tokio::select! {
             () = interrupt.cancelled() => return,
@@ -200,6 +203,7 @@ impl<T: Transport> Driver<T> {
         // The process may have been stopped for longer than the lease: that comes before whatever was told meanwhile.
         if self.decisions.wake(self.now()) {
             warn!("the lease could not be renewed in time: nothing is sent until it is");
+            self.metrics.owning(false);
         }
         for input in inputs.drain(..) {
             self.take(input);
@@ -248,6 +252,7 @@ impl<T: Transport> Driver<T> {
             Input::Beaten(heartbeat) => self.beaten(now, heartbeat),
             Input::Catalog(compiled) => {
                 info!(mappings = compiled.lanes.len(), "configuration loaded");
+                self.metrics.configured(compiled.version, compiled.broken, compiled.names);
                 self.routes = compiled.routes;
                 self.overflow.configure(compiled.limits);
                 self.decisions.configured();
@@ -272,17 +277,22 @@ impl<T: Transport> Driver<T> {
             Some(Ok(answer)) => {
                 self.outage.is_over();
                 let owned = ownership::owned(&answer);
-                self.decisions.beaten(now, heartbeat.sent_at, &heartbeat.released, &owned);
-                self.metrics.partitions.set(i64::try_from(answer.holds.len()).unwrap_or(i64::MAX));
+                let is_valid = self.decisions.beaten(now, heartbeat.sent_at, &heartbeat.released, &owned);
+                let beat = if is_valid { Beat::Renewed } else { Beat::Late };
+                self.metrics.beaten(beat, is_valid.then_some(answer.holds.len()));
                 for partition in answer.taken_over {
                     info!(partition, "taken over from a dispatcher that did not renew its lease");
                 }
             }
             Some(Err(error)) => {
                 self.outage.began("renew the lease", &error);
+                self.metrics.beaten(Beat::Failed, None);
                 self.decisions.not_beaten(now);
             }
-            None => self.decisions.not_beaten(now),
+            None => {
+                self.metrics.beaten(Beat::Failed, None);
+                self.decisions.not_beaten(now);
+            }
         }
     }
 
@@ -355,7 +365,7 @@ impl<T: Transport> Driver<T> {
         };
         let (transport, abort, metrics) =
             (Arc::clone(&self.transport), self.abort.clone(), self.metrics.clone());
-        let (mapping, identity) = (request.mapping_id, request.identity);
+        let identity = request.identity;
         self.tasks.spawn(async move {
             // A panic is that attempt's failure: its events must not be under way for ever.
             let attempt = AssertUnwindSafe(attempt(&*transport, &route, request)).catch_unwind();
@@ -363,7 +373,7 @@ impl<T: Transport> Driver<T> {
             let report = attempted.map_or(Report::Cancelled, |attempted| {
                 metrics.attempted(&attempted, events);
                 debug!(
-                    mapping.id = mapping, batch.id = %identity.batch_id, attempt = identity.attempt, events,
+                    mapping = &*route.name, batch_id = %identity.batch_id, attempt = identity.attempt, events,
                     outcome = attempted.outcome.as_str(), status = attempted.status, error = attempted.error, "attempted"
                 );
                 Report::Attempted(attempted)
@@ -514,5 +524,6 @@ fn loaded(row: Row) -> LoadedRow {
         batch_id: row.batch_id,
         enqueued_at: row.enqueued_at,
         age: row.age,
+        traces: row.traces.map(Arc::from),
     }
 }

@@ -20,6 +20,8 @@ mod redrive;
 mod settler;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
+mod survey;
+mod trace;
 pub mod transport;
 
 use std::sync::Arc;
@@ -101,7 +103,7 @@ pub async fn run_with(
     let (inputs, told) = unbounded_channel();
     let (settlements, to_settle) = unbounded_channel();
     let started = Instant::now();
-    info!(dispatcher.id = %me.0, name = config.name, "dispatcher started");
+    info!(dispatcher_id = %me.0, name = config.name, "dispatcher started");
 
     let settler = Settler {
         queue: storage.queue(),
@@ -129,6 +131,8 @@ pub async fn run_with(
     let redriver = Redriver::new(&storage, Arc::clone(&outage), metrics.clone());
     let either = CancellationToken::new();
     tasks.spawn(redriver.run(storage.clone(), either.clone()));
+    let (ended, surveys) = (over.clone(), survey::run(storage.queue(), me, metrics.clone()));
+    tasks.spawn(async move { ended.run_until_cancelled(surveys).await });
     let attempts_over = abort.child_token();
     let driver = Driver::new(Parts {
         config,

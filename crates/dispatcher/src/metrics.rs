@@ -1,36 +1,42 @@
 //! Metrics: what the dispatcher counts, all under `signalpost_dispatcher_`.
+//!
+//! Invariants: labels are bounded: by the program (outcomes, reasons: shown at 0 from the start, so that the first of
+//! anything counts as a rise), or by mapping, of which at most [`LANES_SHOWN_MAX`] are shown at a time.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::metrics::histogram::Histogram;
 use signalpost_core::outcome::Outcome;
+use signalpost_storage::{BuryReason, Settlement, Survey};
 
 use crate::lanes::LaneView;
 use crate::lanes::action::Attempted;
 
-/// What an attempt proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(crate) enum Proved {
-    Delivered,
-    Retryable,
-    Rejected,
-}
+mod pulse;
+mod register;
 
-impl Proved {
-    fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Delivered => Self::Delivered,
-            Outcome::Retryable { .. } => Self::Retryable,
-            Outcome::Rejected { .. } => Self::Rejected,
-        }
-    }
-}
+pub(crate) use pulse::Pulse;
+
+/// Lanes that are shown one by one: those with most to do. The others are in the sums.
+pub(crate) const LANES_SHOWN_MAX: usize = 500;
+
+/// What an attempt proved.
+const OUTCOMES: [&str; 3] = ["delivered", "retryable", "rejected"];
+/// Why events are given up.
+const REASONS: [BuryReason; 4] =
+    [BuryReason::Rejected, BuryReason::Expired, BuryReason::Exhausted, BuryReason::Overflow];
+/// What came of a heartbeat.
+const BEATS: [&str; 3] = ["renewed", "late", "failed"];
 
 /// What is dropped when it is old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
     AttemptDays,
     DeadBatches,
@@ -38,30 +44,48 @@ pub(crate) enum Dropped {
 }
 
 impl Dropped {
+    const ALL: [Self; 3] = [Self::AttemptDays, Self::DeadBatches, Self::RejectedEvents];
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::AttemptDays => "attempt days",
-            Self::DeadBatches => "dead batches",
-            Self::RejectedEvents => "rejected events",
+            Self::AttemptDays => "attempt_days",
+            Self::DeadBatches => "dead_batches",
+            Self::RejectedEvents => "rejected_events",
         }
     }
 }
 
+/// What came of a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beat {
+    Renewed,
+    Late,
+    Failed,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfDropped {
-    pub what: Dropped,
+    what: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfOutcome {
-    pub outcome: Proved,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfReason {
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfMapping {
-    /// The mapping's id: as many as are configured.
-    pub mapping: i64,
+    /// "source/destination/mapping".
+    mapping: String,
 }
+
+/// What mappings are called, by id.
+type Names = HashMap<i64, Arc<str>>;
 
 /// The dispatcher's metrics. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -69,11 +93,18 @@ pub struct Metrics {
     attempts: Family<OfOutcome, Counter>,
     events: Family<OfOutcome, Counter>,
     attempt_duration: Histogram,
-    pub(crate) buried_events: Counter,
+    retried_events: Counter,
+    buried_events: Family<OfReason, Counter>,
     pub(crate) settle_duration: Histogram,
-    pub(crate) settled: Counter,
-    pub(crate) stale: Counter,
-    pub(crate) partitions: Gauge,
+    settled: Counter,
+    stale: Counter,
+    partitions: Gauge,
+    partitions_unowned: Gauge,
+    heartbeats: Family<OfOutcome, Counter>,
+    owning: Gauge,
+    clock_offset: Gauge<f64, AtomicU64>,
+    catalog_version: Gauge,
+    mappings_broken: Gauge,
     pub(crate) database_up: Gauge,
     pub(crate) loaded_bytes: Gauge,
     pub(crate) unsettled: Gauge,
@@ -82,131 +113,93 @@ pub struct Metrics {
     pub(crate) housekeeping_failures: Counter,
     pub(crate) redriven_events: Counter,
     lanes: Gauge,
+    lanes_open: Gauge,
+    oldest_age: Gauge<f64, AtomicU64>,
     lane_in_flight: Family<OfMapping, Gauge>,
     lane_window: Family<OfMapping, Gauge>,
     lane_known_rows: Family<OfMapping, Gauge>,
     lane_open: Family<OfMapping, Gauge>,
-}
-
-fn seconds() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
+    lane_oldest_age: Family<OfMapping, Gauge<f64, AtomicU64>>,
+    names: Arc<RwLock<Names>>,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Metrics {
-    /// Registers all of them.
-    pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            attempts: Family::default(),
-            events: Family::default(),
-            attempt_duration: seconds(),
-            buried_events: Counter::default(),
-            settle_duration: seconds(),
-            settled: Counter::default(),
-            stale: Counter::default(),
-            partitions: Gauge::default(),
-            database_up: Gauge::default(),
-            loaded_bytes: Gauge::default(),
-            unsettled: Gauge::default(),
-            overflowed_events: Family::default(),
-            dropped: Family::default(),
-            housekeeping_failures: Counter::default(),
-            redriven_events: Counter::default(),
-            lanes: Gauge::default(),
-            lane_in_flight: Family::default(),
-            lane_window: Family::default(),
-            lane_known_rows: Family::default(),
-            lane_open: Family::default(),
+    /// Whether it has said that it lives recently enough to own anything.
+    pub fn is_owning(&self) -> bool {
+        self.owning.get() == 1
+    }
+
+    /// Whether the configuration is loaded.
+    pub fn is_configured(&self) -> bool {
+        self.catalog_version.get() > 0
+    }
+
+    /// How long ago its main loop last turned; none when it does not run. It never waits for Postgres or receivers.
+    pub fn turned_ago(&self) -> Option<Duration> {
+        self.pulse.ago()
+    }
+
+    fn of(&self, mapping_id: i64) -> OfMapping {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        OfMapping {
+            mapping: names.get(&mapping_id).map_or_else(|| mapping_id.to_string(), ToString::to_string),
+        }
+    }
+
+    /// The configuration in use.
+    pub(crate) fn configured(&self, version: i64, broken: usize, names: Names) {
+        self.catalog_version.set(version);
+        self.mappings_broken.set(i64::try_from(broken).unwrap_or(i64::MAX));
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// A heartbeat is over; how many partitions are ours by it.
+    pub(crate) fn beaten(&self, beat: Beat, partitions: Option<usize>) {
+        let [renewed, late, failed] = BEATS;
+        let outcome = match beat {
+            Beat::Renewed => renewed,
+            Beat::Late => late,
+            Beat::Failed => failed,
         };
-        metrics.register_in(registry.sub_registry_with_prefix("signalpost_dispatcher"));
-        metrics
+        self.heartbeats.get_or_create(&OfOutcome { outcome }).inc();
+        if let Some(partitions) = partitions {
+            self.partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+            self.owning(true);
+        }
     }
 
-    fn register_in(&self, registry: &mut Registry) {
-        registry.register("attempts", "Requests made, by what they proved", self.attempts.clone());
-        registry.register("events", "Events in those requests, by what they proved", self.events.clone());
-        let duration = self.attempt_duration.clone();
-        registry.register_with_unit(
-            "attempt_duration",
-            "From starting a request to knowing its outcome",
-            Unit::Seconds,
-            duration,
-        );
-        registry.register(
-            "buried_events",
-            "Events given up and kept as dead letters",
-            self.buried_events.clone(),
-        );
-        let duration = self.settle_duration.clone();
-        registry.register_with_unit(
-            "settle_duration",
-            "How long recording outcomes took, per statement",
-            Unit::Seconds,
-            duration,
-        );
-        registry.register("settled", "Requests whose outcome was recorded", self.settled.clone());
-        let help = "Outcomes that were not recorded because the partition has another owner by now";
-        registry.register("stale", help, self.stale.clone());
-        registry.register("partitions", "Partitions this dispatcher owns", self.partitions.clone());
-        registry.register("database_up", "1 while Postgres answers", self.database_up.clone());
-        registry.register_with_unit(
-            "loaded",
-            "Bytes of queued rows in memory",
-            Unit::Bytes,
-            self.loaded_bytes.clone(),
-        );
-        registry.register("unsettled", "Requests under way or not recorded yet", self.unsettled.clone());
-        self.register_housekeeping(registry);
-        registry.register("lanes", "Lanes in memory: those with something to do", self.lanes.clone());
-        registry.register("lane_in_flight", "Requests of a lane under way", self.lane_in_flight.clone());
-        registry.register(
-            "lane_window",
-            "Requests of a lane that may be under way at a time",
-            self.lane_window.clone(),
-        );
-        registry.register(
-            "lane_known_rows",
-            "Queued rows of a lane known in memory",
-            self.lane_known_rows.clone(),
-        );
-        registry.register(
-            "lane_open",
-            "1 while a lane's breaker keeps it from sending",
-            self.lane_open.clone(),
-        );
+    /// Whether what we own is ours beyond doubt.
+    pub(crate) fn owning(&self, is_owning: bool) {
+        self.owning.set(i64::from(is_owning));
     }
 
-    fn register_housekeeping(&self, registry: &mut Registry) {
-        registry.register(
-            "overflowed_events",
-            "Events buried because their lane held more than it may, by mapping",
-            self.overflowed_events.clone(),
-        );
-        registry.register(
-            "dropped",
-            "Rows dropped because they were older than is kept, and days of the delivery log",
-            self.dropped.clone(),
-        );
-        registry.register(
-            "housekeeping_failures",
-            "Times that dropping what is old failed; tried again after a minute",
-            self.housekeeping_failures.clone(),
-        );
-        let help = "Events among the dead letters that a redrive queued again";
-        registry.register("redriven_events", help, self.redriven_events.clone());
-    }
-
-    pub(crate) fn overflowed(&self, mapping: i64, events: u64) {
-        if events > 0 {
-            self.overflowed_events.get_or_create(&OfMapping { mapping }).inc_by(events);
+    /// A settlement was answered.
+    pub(crate) fn settled(&self, row: &Settlement, is_stale: bool) {
+        if is_stale {
+            self.stale.inc();
+            return;
+        }
+        let count = |events: i32| u64::try_from(events).unwrap_or(0);
+        self.settled.inc_by(u64::from(row.log.is_some()));
+        let retried =
+            row.put.iter().filter(|put| put.due_in.is_some()).map(|put| count(put.event_count)).sum();
+        self.retried_events.inc_by(retried);
+        for bury in &row.bury {
+            let events = count(bury.event_count);
+            self.buried_events.get_or_create(&OfReason { reason: bury.reason.as_str() }).inc_by(events);
+            if bury.reason == BuryReason::Overflow {
+                self.overflowed_events.get_or_create(&self.of(row.mapping_id)).inc_by(events);
+            }
         }
     }
 
     pub(crate) fn dropped(&self, what: Dropped, count: u64) {
-        self.dropped.get_or_create(&OfDropped { what }).inc_by(count);
+        self.dropped.get_or_create(&OfDropped { what: what.as_str() }).inc_by(count);
     }
 
     pub(crate) fn attempted(&self, attempted: &Attempted, events: u32) {
-        let label = |outcome| OfOutcome { outcome: Proved::of(outcome) };
+        let label = |outcome: Outcome| OfOutcome { outcome: outcome.as_str() };
         self.attempts.get_or_create(&label(attempted.outcome)).inc();
         if attempted.each.is_empty() {
             self.events.get_or_create(&label(attempted.outcome)).inc_by(u64::from(events));
@@ -217,20 +210,39 @@ impl Metrics {
         self.attempt_duration.observe(attempted.latency.as_secs_f64());
     }
 
-    /// Shows the lanes that are in memory, and only those.
+    /// Shows the lanes that are in memory, and only those: with most under way or waiting first.
     pub(crate) fn show_lanes(&self, lanes: impl Iterator<Item = LaneView>) {
         for family in [&self.lane_in_flight, &self.lane_window, &self.lane_known_rows, &self.lane_open] {
             family.clear();
         }
-        let mut count = 0;
-        for lane in lanes {
-            count += 1;
-            let of = OfMapping { mapping: lane.mapping_id };
-            self.lane_in_flight.get_or_create(&of).set(i64::try_from(lane.in_flight).unwrap_or(i64::MAX));
+        let mut lanes: Vec<LaneView> = lanes.collect();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.lanes.set(count(lanes.len()));
+        self.lanes_open.set(count(lanes.iter().filter(|lane| lane.is_open).count()));
+        if lanes.len() > LANES_SHOWN_MAX {
+            lanes.sort_unstable_by_key(|lane| {
+                std::cmp::Reverse((lane.is_open, lane.in_flight, lane.known_rows))
+            });
+        }
+        for lane in lanes.into_iter().take(LANES_SHOWN_MAX) {
+            let of = self.of(lane.mapping_id);
+            self.lane_in_flight.get_or_create(&of).set(count(lane.in_flight));
             self.lane_window.get_or_create(&of).set(i64::from(lane.window));
-            self.lane_known_rows.get_or_create(&of).set(i64::try_from(lane.known_rows).unwrap_or(i64::MAX));
+            self.lane_known_rows.get_or_create(&of).set(count(lane.known_rows));
             self.lane_open.get_or_create(&of).set(i64::from(lane.is_open));
         }
-        self.lanes.set(count);
+    }
+
+    /// Shows what Postgres said: `seconds` is our own clock's time of the survey.
+    pub(crate) fn surveyed(&self, mut survey: Survey, seconds: f64) {
+        self.partitions_unowned.set(survey.unowned);
+        self.clock_offset.set(seconds - survey.seconds);
+        survey.oldest.sort_unstable_by_key(|(_, age)| std::cmp::Reverse(*age));
+        let oldest = survey.oldest.first().map_or(0.0, |(_, age)| age.as_secs_f64());
+        self.oldest_age.set(oldest);
+        self.lane_oldest_age.clear();
+        for (mapping_id, age) in survey.oldest.into_iter().take(LANES_SHOWN_MAX) {
+            self.lane_oldest_age.get_or_create(&self.of(mapping_id)).set(age.as_secs_f64());
+        }
     }
 }

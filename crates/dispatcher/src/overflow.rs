@@ -128,16 +128,13 @@ impl Overflow {
         for Full { mapping_id, excess, .. } in &looked.full {
             if self.full.insert(*mapping_id, now).is_none() {
                 let Excess { events, bytes } = *excess;
-                warn!(
-                    mapping.id = mapping_id,
-                    events, bytes, "a lane holds more than it may: its oldest is buried"
-                );
+                warn!(mapping_id, events, bytes, "a lane holds more than it may: its oldest is buried");
             }
         }
         self.full.retain(|mapping_id, last| {
             let is_full = now.saturating_sub(*last) < CALM;
             if !is_full {
-                info!(mapping.id = mapping_id, "a lane that buried its oldest is not full any more");
+                info!(mapping_id, "a lane that buried its oldest is not full any more");
             }
             is_full
         });

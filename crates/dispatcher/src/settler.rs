@@ -69,16 +69,7 @@ impl Settler {
 
     fn count(&self, rows: &[storage::Settlement], answers: &[storage::Settled]) {
         for (row, answer) in rows.iter().zip(answers) {
-            if *answer == storage::Settled::Stale {
-                self.metrics.stale.inc();
-                continue;
-            }
-            self.metrics.settled.inc_by(u64::from(row.log.is_some()));
-            let overflowed = row.bury.iter().filter(|bury| bury.reason == BuryReason::Overflow);
-            let overflowed: u64 = overflowed.map(|bury| u64::try_from(bury.event_count).unwrap_or(0)).sum();
-            self.metrics.overflowed(row.mapping_id, overflowed);
-            let buried: u64 = row.bury.iter().map(|bury| u64::try_from(bury.event_count).unwrap_or(0)).sum();
-            self.metrics.buried_events.inc_by(buried);
+            self.metrics.settled(row, *answer == storage::Settled::Stale);
         }
     }
 }
@@ -127,6 +118,7 @@ fn stored_put(put: Put) -> PutRow {
         batch_id: put.batch_id,
         last_error: put.last_error,
         enqueued_at: put.enqueued_at,
+        traces: put.traces.map(|traces| traces.to_string()),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Metrics: what every gRPC service counts of its connections. They are registered under the service's own prefix.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Why a client could not connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     /// It spoke plain text where TLS is served, or TLS where plain text is.
     Protocol,
@@ -19,6 +21,23 @@ pub(crate) enum Reason {
     Timeout,
     /// Anything else.
     Other,
+}
+
+impl Reason {
+    const ALL: [Self; 5] = [Self::Protocol, Self::Certificate, Self::Distrust, Self::Timeout, Self::Other];
+}
+
+impl EncodeLabelValue for Reason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let word = match self {
+            Self::Protocol => "protocol",
+            Self::Certificate => "certificate",
+            Self::Distrust => "distrust",
+            Self::Timeout => "timeout",
+            Self::Other => "other",
+        };
+        EncodeLabelValue::encode(&word, encoder)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,7 +61,7 @@ impl Metrics {
         registry.register("connections", "Client connections that are open", metrics.connections.clone());
         registry.register(
             "handshakes_failed",
-            "Connections that failed before their first call, by reason",
+            "Connections that failed before their first call, by reason: protocol, certificate, distrust, timeout, other",
             metrics.handshakes_failed.clone(),
         );
         registry.register_with_unit(
@@ -56,6 +75,10 @@ impl Metrics {
             "Calls refused unread after too many wrong credentials from their address",
             metrics.guarded.clone(),
         );
+        // So that the first of anything counts as a rise.
+        for reason in Reason::ALL {
+            let _zero = metrics.handshakes_failed.get_or_create(&OfReason { reason });
+        }
         metrics
     }
 }

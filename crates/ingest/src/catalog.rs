@@ -64,6 +64,8 @@ pub(crate) struct Mapping {
     pub(crate) is_ordered: bool,
     /// What is refused when as much of it is queued as may be; none when its oldest is buried instead.
     pub(crate) limit: Limit,
+    /// Its receiver is told where events come from, also when we don't record it.
+    pub(crate) passes_trace_on: bool,
     made_from: MadeFrom,
     parts: Result<Parts, Rejection>,
 }
@@ -78,6 +80,7 @@ struct MadeFrom {
     batch_bytes: usize,
     is_ordered: bool,
     limit: Limit,
+    passes_trace_on: bool,
 }
 
 #[derive(Debug)]
@@ -144,6 +147,13 @@ impl Compiled {
         }
     }
 
+    /// "source/destination/mapping"; the number of one that is not enabled, or not known here yet.
+    pub(crate) fn name(&self, mapping_id: i64) -> String {
+        self.mappings
+            .get(&mapping_id)
+            .map_or_else(|| mapping_id.to_string(), |mapping| mapping.full_name.clone())
+    }
+
     /// The mappings that do not compile, and why.
     pub(crate) fn broken(&self) -> impl Iterator<Item = (&Mapping, &Rejection)> {
         self.mappings.values().filter_map(|mapping| mapping.parts.as_ref().err().map(|why| (&**mapping, why)))
@@ -160,6 +170,7 @@ impl MadeFrom {
             batch_bytes: destination.delivery.batch_bytes,
             is_ordered: destination.delivery.ordered,
             limit: limit(&destination.delivery),
+            passes_trace_on: destination.delivery.propagate_traceparent,
         }
     }
 }
@@ -177,6 +188,7 @@ impl Mapping {
             capacity: Capacity { events, bytes: made_from.batch_bytes.min(ROW_BYTES) },
             is_ordered: made_from.is_ordered,
             limit: made_from.limit,
+            passes_trace_on: made_from.passes_trace_on,
             made_from,
             parts,
         }

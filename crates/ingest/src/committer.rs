@@ -8,15 +8,15 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use signalpost_storage::{NewRejected, Queue, StorageError};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::depth::Admitted;
 use crate::limits::Room;
-use crate::metrics::{CommitOutcome, Metrics, OfCommit};
+use crate::metrics::Metrics;
 use crate::rows::{self, Row};
 
 /// What one request wants stored: all of it, or nothing.
@@ -202,11 +202,12 @@ impl Committer {
     }
 
     async fn commit(&self, submissions: Vec<Submission>) {
-        self.metrics.commit_requests.observe(f64::from(u32::try_from(submissions.len()).unwrap_or(u32::MAX)));
+        let begun = self.metrics.commit_begins(submissions.len());
         let (wanted, waiting): (Vec<_>, Vec<_>) =
             submissions.into_iter().map(|one| (one.wanted, (one.answer, one.room, one.admitted))).unzip();
         let ordered: Vec<i64> = wanted.iter().flat_map(|one| &one.ordered).copied().collect();
         let outcome = self.store(wanted).await;
+        drop(begun);
         self.release(&ordered);
         for (answer, room, admitted) in waiting {
             drop(room);
@@ -227,9 +228,9 @@ impl Committer {
         let batches = rows::join(rows);
         let started = Instant::now();
         let outcome = self.queue.enqueue(&batches, &rejected).await;
-        self.metrics.commit_duration.observe(started.elapsed().as_secs_f64());
         let outcome = self.report(outcome);
-        self.metrics.commits.get_or_create(&OfCommit { outcome: label(outcome) }).inc();
+        let payloads = batches.iter().map(|batch| u64::try_from(batch.event_count).unwrap_or(0)).sum();
+        self.metrics.committed(started, outcome, payloads);
         if outcome.is_ok() && !batches.is_empty() {
             self.queued.notify_one();
         }
@@ -254,14 +255,6 @@ impl Committer {
             return Err(CommitError::Unavailable);
         }
         Err(CommitError::Failed)
-    }
-}
-
-fn label(outcome: Result<(), CommitError>) -> CommitOutcome {
-    match outcome {
-        Ok(()) => CommitOutcome::Committed,
-        Err(CommitError::Unavailable | CommitError::Closed) => CommitOutcome::Unavailable,
-        Err(CommitError::Failed) => CommitOutcome::Failed,
     }
 }
 

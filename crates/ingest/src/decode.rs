@@ -27,6 +27,30 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// What refusals are counted by.
+    pub(crate) const CLASSES: [&str; 4] = ["not_an_event", "too_large", "field", "time"];
+
+    /// Which of them this is.
+    pub(crate) fn class(&self) -> &'static str {
+        let [not_an_event, too_large, field, time] = Self::CLASSES;
+        match self {
+            Self::Event(error) if error.is_too_large() => too_large,
+            Self::NoForm
+            | Self::TwoForms
+            | Self::Event(
+                EventError::Encoding { .. } | EventError::Json(_) | EventError::NotAnObject { .. },
+            ) => not_an_event,
+            Self::Time { .. } | Self::Event(EventError::Time { .. } | EventError::Skew) => time,
+            Self::Event(
+                EventError::Missing { .. }
+                | EventError::Nobody
+                | EventError::UnknownType { .. }
+                | EventError::WrongKind { .. }
+                | EventError::LongMessageId { .. },
+            ) => field,
+        }
+    }
+
     /// The field at fault, when it is one.
     pub(crate) fn field(&self) -> Option<&'static str> {
         match self {

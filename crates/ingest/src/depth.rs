@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use signalpost_storage::{Depth, Queue};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::catalog::Mapping;
-use crate::metrics::{Metrics, OfMapping};
+use crate::catalog::{Compiled, Mapping};
+use crate::metrics::{LaneDepth, Metrics};
+use crate::readiness::Readiness;
 
 /// Between two looks, at least; and at least so many times what a look took, so that looking never takes more than a
 /// fiftieth of the database's time.
@@ -53,6 +54,13 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
+    /// Which part of what may be there is, by the limit that is nearer.
+    fn ratio(self, depth: Amount) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a ratio is read by people")]
+        let of = |depth: u64, max: Option<u64>| max.map_or(0.0, |max| depth as f64 / max.max(1) as f64);
+        of(depth.events, self.events).max(of(depth.bytes, self.bytes))
+    }
+
     /// The limit that is reached: what is counted, how much there is, how much there may be.
     fn reached(self, depth: Amount) -> Option<(&'static str, u64, u64)> {
         let events = self.events.filter(|max| depth.events >= *max).map(|max| ("events", depth.events, max));
@@ -186,10 +194,9 @@ impl Depths {
 
     /// Says the first refusal of many.
     fn refused(&self, state: &mut State, name: &str, unit: &'static str, depth: u64, max: u64) {
-        let of = OfMapping { mapping: name.to_owned() };
-        self.metrics.queue_refused.get_or_create(&of).inc();
+        self.metrics.queue_refused(name);
         if state.full.insert(name.to_owned(), Instant::now()).is_none() {
-            self.metrics.queue_full.get_or_create(&of).set(1);
+            self.metrics.queue_full(name, true);
             warn!(
                 mapping = name,
                 unit, depth, max, "the queue is full: requests for it get RESOURCE_EXHAUSTED"
@@ -198,7 +205,12 @@ impl Depths {
     }
 
     /// Keeps the estimate near the truth until it is over. Looks only while something is queued or was.
-    pub(crate) async fn watch(self: Arc<Self>, queue: Queue, ended: CancellationToken) {
+    pub(crate) async fn watch(
+        self: Arc<Self>,
+        queue: Queue,
+        readiness: watch::Receiver<Readiness>,
+        ended: CancellationToken,
+    ) {
         loop {
             let started = Instant::now();
             self.state().begin_look();
@@ -206,7 +218,8 @@ impl Depths {
             let took = started.elapsed();
             let pause = match looked {
                 Ok(depths) => {
-                    self.seen(&depths);
+                    let catalog = readiness.borrow().catalog();
+                    self.seen(&depths, &catalog);
                     took * LOOK_SHARE
                 }
                 // The committers meet the same trouble and say so.
@@ -224,20 +237,25 @@ impl Depths {
         }
     }
 
-    fn seen(&self, depths: &[Depth]) {
+    fn seen(&self, depths: &[Depth], catalog: &Compiled) {
         let mut state = self.state();
         state.end_look(depths);
         state.full.retain(|name, last| {
             let is_full = last.elapsed() < CALM;
             if !is_full {
-                self.metrics.queue_full.remove(&OfMapping { mapping: name.clone() });
+                self.metrics.queue_full(name, false);
                 info!(mapping = name, "the queue is not full any more");
             }
             is_full
         });
-        let depth = state.all.depth();
-        self.metrics.queued_events.set(i64::try_from(depth.events).unwrap_or(i64::MAX));
-        self.metrics.queued_bytes.set(i64::try_from(depth.bytes).unwrap_or(i64::MAX));
+        let all = state.all.depth();
+        let lanes = state.lanes.iter().map(|(id, tally)| {
+            let Amount { events, bytes } = tally.depth();
+            LaneDepth { mapping: catalog.name(*id), events, bytes }
+        });
+        let lanes = lanes.collect();
+        drop(state);
+        self.metrics.depth(all.events, all.bytes, self.limit.ratio(all), lanes);
     }
 
     /// Nothing is queued, as far as is known, and nobody waits to hear that the queue is not full any more.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opentelemetry::global::BoxedSpan;
 use signalpost_core::json::Limits;
 use signalpost_grpc::guard::Guard;
 use signalpost_proto::v1::{Event, Receipt};
@@ -19,10 +20,11 @@ use crate::catalog::Source;
 use crate::committer::{CommitError, Committer, Pending};
 use crate::depth::Depths;
 use crate::limits::{RequestLimits, Room, Waiting};
-use crate::metrics::{Metrics, OfVerdict, Verdict};
+use crate::metrics::{Metrics, Turned};
 use crate::pipeline::{self, Mapped};
 use crate::readiness::Readiness;
 use crate::status;
+use crate::trace::{Call, Tracer};
 
 /// What a client should wait before it tries again.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ pub(crate) struct Intake {
     pub(crate) committer: Arc<Committer>,
     pub(crate) depths: Arc<Depths>,
     pub(crate) metrics: Metrics,
+    pub(crate) tracer: Tracer,
 }
 
 impl Intake {
@@ -68,27 +71,34 @@ impl Intake {
                 catalog.source(credential).cloned().map_err(|error| self.unauthenticated(error))
             }
             Readiness::Starting => {
+                self.metrics.turned_away(Turned::Unavailable);
                 Err(status::unavailable("STARTING", "the configuration is not loaded yet", RETRY_SOON))
             }
-            Readiness::Away(_) => Err(unavailable(CommitError::Unavailable)),
+            Readiness::Away(_) => {
+                self.metrics.turned_away(Turned::Unavailable);
+                Err(unavailable(CommitError::Unavailable))
+            }
         }
     }
 
     fn unauthenticated(&self, error: AuthError) -> Status {
-        self.metrics.unauthenticated.inc();
+        self.metrics.turned_away(Turned::Unauthenticated);
         status::unauthenticated(error)
     }
 
     /// The size of a request, if it is within the limits; `field` is what a client would call its events.
     pub(crate) fn measure(&self, field: &str, events: &[Event]) -> Result<usize, Status> {
         let measured = self.request_limits.check(events);
-        measured.map_err(|error| status::invalid_request(field, &error.to_string()))
+        measured.map_err(|error| {
+            self.metrics.turned_away(Turned::Invalid);
+            status::invalid_request(field, &error.to_string())
+        })
     }
 
     /// Room for a request, or `RESOURCE_EXHAUSTED` after a while.
     pub(crate) async fn reserve(&self, source: &Source, bytes: usize) -> Result<Room, Status> {
         self.waiting.reserve(footprint(source, bytes), self.patience).await.map_err(|_full| {
-            self.metrics.exhausted.inc();
+            self.metrics.turned_away(Turned::WaitingFull);
             status::exhausted("too much is waiting to be committed; try again later", RETRY_SOON)
         })
     }
@@ -98,8 +108,8 @@ impl Intake {
         self.waiting.reserve_patiently(footprint(source, bytes)).await
     }
 
-    pub(crate) async fn map(&self, source: &Source, events: &[Event]) -> Mapped {
-        pipeline::run(source, events, &self.event_limits, &self.metrics).await
+    pub(crate) async fn map(&self, source: &Source, events: &[Event], call: &Call) -> Mapped {
+        pipeline::run(source, events, &self.event_limits, &self.metrics, call.origin()).await
     }
 
     /// Hands what is wanted to the committers; or, when the queue that a part of it would go to is full, nothing.
@@ -108,36 +118,36 @@ impl Intake {
         mapped: Mapped,
         mut room: Room,
         started: Instant,
+        mut call: Call,
     ) -> Result<Unanswered, Status> {
         let Mapped { wanted, shares, receipt } = mapped;
-        let admitted = self.depths.admit(&shares).map_err(|full| status::queue_full(&full, RETRY_LATER))?;
-        self.count(&receipt);
+        let admitted = self.depths.admit(&shares).map_err(|full| {
+            let status = status::queue_full(&full, RETRY_LATER);
+            call.failed(&status);
+            status
+        })?;
+        call.received(&receipt);
+        self.metrics.received(&receipt);
         let pending = (!wanted.is_empty()).then(|| {
             room.shrink_to(wanted.bytes());
             self.committer.submit(wanted, room, admitted)
         });
-        Ok(Unanswered { receipt, pending, started })
-    }
-
-    /// Counts what became of the events of a request.
-    pub(crate) fn count(&self, receipt: &Receipt) {
-        let counts = [
-            (Verdict::Accepted, receipt.accepted),
-            (Verdict::Refused, receipt.refused),
-            (Verdict::Unwanted, receipt.unwanted),
-        ];
-        for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            self.metrics.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
-        }
-        self.metrics.payloads.inc_by(u64::from(receipt.queued));
+        let commit = pending.as_ref().and_then(|_| self.tracer.commit(&call));
+        Ok(Unanswered { receipt, pending, started, commit, call })
     }
 
     /// The receipt, once the request is committed.
     pub(crate) async fn answer(&self, unanswered: &mut Unanswered) -> Result<Receipt, Status> {
         if let Some(pending) = &mut unanswered.pending {
-            pending.committed().await.map_err(unavailable)?;
+            pending.committed().await.map_err(|error| {
+                self.metrics.turned_away(Turned::Unavailable);
+                let status = unavailable(error);
+                unanswered.call.failed(&status);
+                status
+            })?;
+            drop(unanswered.commit.take());
         }
-        self.metrics.request_duration.observe(unanswered.started.elapsed().as_secs_f64());
+        self.metrics.answered(unanswered.started);
         Ok(std::mem::take(&mut unanswered.receipt))
     }
 }
@@ -148,6 +158,10 @@ pub(crate) struct Unanswered {
     receipt: Receipt,
     pending: Option<Pending>,
     started: Instant,
+    /// Ends with the commit.
+    commit: Option<BoxedSpan>,
+    /// Ends with the answer.
+    call: Call,
 }
 
 /// What a request takes while it waits: the events themselves, and a payload for each mapping.

@@ -20,6 +20,7 @@ mod server;
 mod service;
 mod status;
 mod stream;
+mod trace;
 
 pub use config::{Config, ConfigError};
 pub use metrics::Metrics;

@@ -1,36 +1,85 @@
 //! Metrics: what ingest counts, all under `signalpost_ingest_`.
+//!
+//! Invariants: labels are bounded: by the program (verdicts, reasons, outcomes: shown at 0 from the start, so that the
+//! first of anything counts as a rise), or by what is configured (`mapping`, shown once there is something to show).
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use signalpost_proto::v1::Receipt;
+use tokio::time::Instant;
+
+use crate::committer::CommitError;
+use crate::decode::Refusal;
+
+mod register;
+mod working;
+
+pub(crate) use working::Working;
+
+/// Lanes whose depth is shown: the fullest. The others are in the sum.
+pub(crate) const LANES_SHOWN_MAX: usize = 500;
+
+/// Why a call, or a message of a stream, was refused as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turned {
+    Unauthenticated,
+    Invalid,
+    NoEventAccepted,
+    WaitingFull,
+    ReadingFull,
+    QueueFull,
+    Unavailable,
+}
+
+impl Turned {
+    const ALL: [Self; 7] = [
+        Self::Unauthenticated,
+        Self::Invalid,
+        Self::NoEventAccepted,
+        Self::WaitingFull,
+        Self::ReadingFull,
+        Self::QueueFull,
+        Self::Unavailable,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Invalid => "invalid",
+            Self::NoEventAccepted => "no_event_accepted",
+            Self::WaitingFull => "waiting_full",
+            Self::ReadingFull => "reading_full",
+            Self::QueueFull => "queue_full",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
 
 /// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(crate) enum Verdict {
-    Accepted,
-    Refused,
-    Unwanted,
-}
-
+const VERDICTS: [&str; 3] = ["accepted", "refused", "unwanted"];
 /// How a commit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(crate) enum CommitOutcome {
-    Committed,
-    Unavailable,
-    Failed,
-}
+const OUTCOMES: [&str; 3] = ["committed", "unavailable", "failed"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfVerdict {
-    pub verdict: Verdict,
+    verdict: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct OfCommit {
-    pub outcome: CommitOutcome,
+pub(crate) struct OfReason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfOutcome {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,149 +92,132 @@ pub(crate) struct OfMapping {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(crate) grpc: signalpost_grpc::Metrics,
-    pub(crate) events: Family<OfVerdict, Counter>,
-    pub(crate) payloads: Counter,
-    pub(crate) unmapped: Family<OfMapping, Counter>,
-    pub(crate) unauthenticated: Counter,
-    pub(crate) exhausted: Counter,
-    pub(crate) queue_refused: Family<OfMapping, Counter>,
-    pub(crate) queue_full: Family<OfMapping, Gauge>,
-    pub(crate) queued_events: Gauge,
-    pub(crate) queued_bytes: Gauge,
-    pub(crate) request_duration: Histogram,
-    pub(crate) commits: Family<OfCommit, Counter>,
-    pub(crate) commit_duration: Histogram,
-    pub(crate) commit_requests: Histogram,
+    events: Family<OfVerdict, Counter>,
+    refused_events: Family<OfReason, Counter>,
+    mapped_payloads: Counter,
+    unmapped_payloads: Family<OfMapping, Counter>,
+    queued_payloads: Counter,
+    refused_calls: Family<OfReason, Counter>,
+    queue_refused: Family<OfMapping, Counter>,
+    queue_full: Family<OfMapping, Gauge>,
+    queued_events: Gauge,
+    queued_bytes: Gauge,
+    queued_ratio: Gauge<f64, AtomicU64>,
+    lane_queued_events: Family<OfMapping, Gauge>,
+    lane_queued_bytes: Family<OfMapping, Gauge>,
+    request_duration: Histogram,
+    commits: Family<OfOutcome, Counter>,
+    commit_duration: Histogram,
+    commit_requests: Histogram,
     pub(crate) reading_bytes: Gauge,
     pub(crate) waiting_bytes: Gauge,
     pub(crate) streams: Gauge,
     pub(crate) catalog_version: Gauge,
     pub(crate) mappings_broken: Gauge,
     pub(crate) ready: Gauge,
+    /// Commits that are under way.
+    pub(crate) committing: Arc<Working>,
+}
+
+/// What one lane holds.
+pub(crate) struct LaneDepth {
+    pub(crate) mapping: String,
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Metrics {
-    /// Makes the metrics and registers them.
-    pub fn register(registry: &mut Registry) -> Self {
-        let registry = registry.sub_registry_with_prefix("signalpost_ingest");
-        let metrics = Self::new(signalpost_grpc::Metrics::register(registry));
-        registry.register(
-            "events",
-            "Events by what became of them: accepted events that no mapping wants count as unwanted",
-            metrics.events.clone(),
-        );
-        registry.register(
-            "payloads",
-            "Payloads queued: one for each event and mapping that wants it",
-            metrics.payloads.clone(),
-        );
-        registry.register(
-            "unmapped",
-            "Payloads that could not be made, recorded in rejected_events, by mapping",
-            metrics.unmapped.clone(),
-        );
-        registry.register(
-            "unauthenticated",
-            "Calls refused for want of a valid write key",
-            metrics.unauthenticated.clone(),
-        );
-        registry.register(
-            "exhausted",
-            "Calls refused because too much was waiting",
-            metrics.exhausted.clone(),
-        );
-        metrics.register_depth(registry);
-        registry.register_with_unit(
-            "request_duration",
-            "Time from reading a request, or a message of a stream, to its acknowledgement",
-            Unit::Seconds,
-            metrics.request_duration.clone(),
-        );
-        registry.register("commits", "Commits by how they ended", metrics.commits.clone());
-        registry.register_with_unit(
-            "commit_duration",
-            "Time one commit took",
-            Unit::Seconds,
-            metrics.commit_duration.clone(),
-        );
-        registry.register(
-            "commit_requests",
-            "Requests that shared one commit",
-            metrics.commit_requests.clone(),
-        );
-        registry.register_with_unit(
-            "reading",
-            "Bytes reserved for requests that are being read",
-            Unit::Bytes,
-            metrics.reading_bytes.clone(),
-        );
-        registry.register_with_unit(
-            "waiting",
-            "Bytes reserved by requests that are not committed yet",
-            Unit::Bytes,
-            metrics.waiting_bytes.clone(),
-        );
-        registry.register("streams", "Streams that are open", metrics.streams.clone());
-        registry.register(
-            "catalog_version",
-            "Version of the configuration in use",
-            metrics.catalog_version.clone(),
-        );
-        registry.register(
-            "mappings_broken",
-            "Enabled mappings that do not compile; events for them go to rejected_events",
-            metrics.mappings_broken.clone(),
-        );
-        registry.register(
-            "ready",
-            "1 while Postgres answers and the configuration is loaded, else 0",
-            metrics.ready.clone(),
-        );
-        metrics
+    /// Whether Postgres answers and the configuration is loaded.
+    pub fn is_ready(&self) -> bool {
+        self.ready.get() == 1
     }
 
-    fn register_depth(&self, registry: &mut Registry) {
-        registry.register(
-            "queue_refused",
-            "Requests refused because the queue of a mapping, or of all, was full",
-            self.queue_refused.clone(),
-        );
-        registry.register(
-            "queue_full",
-            "1 while requests are refused because the queue of a mapping, or of all, is full",
-            self.queue_full.clone(),
-        );
-        registry.register("queued_events", "Events queued in all, nearly", self.queued_events.clone());
-        registry.register_with_unit(
-            "queued",
-            "Bytes queued in all as they will be sent, nearly",
-            Unit::Bytes,
-            self.queued_bytes.clone(),
-        );
+    /// For how long the oldest commit that is under way has been so; none when none is.
+    pub fn committing_for(&self) -> Option<std::time::Duration> {
+        self.committing.longest()
     }
 
-    fn new(grpc: signalpost_grpc::Metrics) -> Self {
-        Self {
-            grpc,
-            events: Family::default(),
-            payloads: Counter::default(),
-            unmapped: Family::default(),
-            unauthenticated: Counter::default(),
-            exhausted: Counter::default(),
-            queue_refused: Family::default(),
-            queue_full: Family::default(),
-            queued_events: Gauge::default(),
-            queued_bytes: Gauge::default(),
-            request_duration: Histogram::new(exponential_buckets(0.000_5, 2.0, 15)),
-            commits: Family::default(),
-            commit_duration: Histogram::new(exponential_buckets(0.000_5, 2.0, 15)),
-            commit_requests: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
-            reading_bytes: Gauge::default(),
-            waiting_bytes: Gauge::default(),
-            streams: Gauge::default(),
-            catalog_version: Gauge::default(),
-            mappings_broken: Gauge::default(),
-            ready: Gauge::default(),
+    /// Counts what became of the events of a request.
+    pub(crate) fn received(&self, receipt: &Receipt) {
+        for (verdict, count) in
+            VERDICTS.into_iter().zip([receipt.accepted, receipt.refused, receipt.unwanted])
+        {
+            if count > 0 {
+                self.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
+            }
+        }
+        self.mapped_payloads.inc_by(u64::from(receipt.queued));
+    }
+
+    /// An event was refused.
+    pub(crate) fn event_refused(&self, why: &Refusal) {
+        self.refused_events.get_or_create(&OfReason { reason: why.class() }).inc();
+    }
+
+    /// A call, or a message of a stream, was refused.
+    pub(crate) fn turned_away(&self, why: Turned) {
+        self.refused_calls.get_or_create(&OfReason { reason: why.as_str() }).inc();
+    }
+
+    /// A payload could not be made.
+    pub(crate) fn unmapped(&self, mapping: &str) {
+        self.unmapped_payloads.get_or_create(&OfMapping { mapping: mapping.to_owned() }).inc();
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, started: std::time::Instant) {
+        self.request_duration.observe(started.elapsed().as_secs_f64());
+    }
+
+    /// A commit is begun with so many requests; it is under way until this is dropped.
+    pub(crate) fn commit_begins(&self, requests: usize) -> working::Begun {
+        self.commit_requests.observe(f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
+        self.committing.begin()
+    }
+
+    /// A commit ended.
+    pub(crate) fn committed(&self, began: Instant, outcome: Result<(), CommitError>, payloads: u64) {
+        self.commit_duration.observe(began.elapsed().as_secs_f64());
+        let [committed, unavailable, failed] = OUTCOMES;
+        let outcome = match outcome {
+            Ok(()) => {
+                self.queued_payloads.inc_by(payloads);
+                committed
+            }
+            Err(CommitError::Unavailable | CommitError::Closed) => unavailable,
+            Err(CommitError::Failed) => failed,
+        };
+        self.commits.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    /// A request was refused for the queue of a mapping, or of all.
+    pub(crate) fn queue_refused(&self, name: &str) {
+        self.turned_away(Turned::QueueFull);
+        self.queue_refused.get_or_create(&OfMapping { mapping: name.to_owned() }).inc();
+    }
+
+    /// A queue began or ceased to be full.
+    pub(crate) fn queue_full(&self, name: &str, is_full: bool) {
+        let of = OfMapping { mapping: name.to_owned() };
+        if is_full {
+            self.queue_full.get_or_create(&of).set(1);
+        } else {
+            self.queue_full.remove(&of);
+        }
+    }
+
+    /// What is queued in all, which share of what may be that is, and in the lanes that have something.
+    pub(crate) fn depth(&self, events: u64, bytes: u64, ratio: f64, mut lanes: Vec<LaneDepth>) {
+        self.queued_events.set(i64::try_from(events).unwrap_or(i64::MAX));
+        self.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.queued_ratio.set(ratio);
+        self.lane_queued_events.clear();
+        self.lane_queued_bytes.clear();
+        lanes.sort_unstable_by_key(|lane| std::cmp::Reverse(lane.events));
+        for lane in lanes.into_iter().take(LANES_SHOWN_MAX) {
+            let of = OfMapping { mapping: lane.mapping };
+            self.lane_queued_events.get_or_create(&of).set(i64::try_from(lane.events).unwrap_or(i64::MAX));
+            self.lane_queued_bytes.get_or_create(&of).set(i64::try_from(lane.bytes).unwrap_or(i64::MAX));
         }
     }
 }

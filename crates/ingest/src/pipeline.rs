@@ -22,8 +22,9 @@ use crate::catalog::{Mapping, Source};
 use crate::committer::Wanted;
 use crate::decode::{self, Refusal};
 use crate::depth::{Amount, Share};
-use crate::metrics::{Metrics, OfMapping};
+use crate::metrics::Metrics;
 use crate::rows::Row;
+use crate::trace::Origin;
 
 /// How many bytes of events are worked on before other calls get their turn: some 200 µs.
 const SLICE_BYTES: usize = 64 * 1024;
@@ -32,7 +33,13 @@ const UNMAPPED_LISTED: u32 = 1_000;
 const REASON_BYTES_MAX: usize = 500;
 
 /// Takes the events of one request through the source's mappings.
-pub(crate) async fn run(source: &Source, events: &[v1::Event], limits: &Limits, metrics: &Metrics) -> Mapped {
+pub(crate) async fn run(
+    source: &Source,
+    events: &[v1::Event],
+    limits: &Limits,
+    metrics: &Metrics,
+    origin: Option<Origin>,
+) -> Mapped {
     let mut request = Request::new(source, limits, metrics);
     let mut slice = 0;
     for (index, event) in events.iter().enumerate() {
@@ -42,7 +49,7 @@ pub(crate) async fn run(source: &Source, events: &[v1::Event], limits: &Limits, 
             task::yield_now().await;
         }
     }
-    request.finish()
+    request.finish(origin)
 }
 
 /// What became of the events of one request, not committed yet.
@@ -96,6 +103,7 @@ impl<'a> Request<'a> {
             }
             Err(error) => {
                 self.receipt.refused += 1;
+                self.metrics.event_refused(&error);
                 self.receipt.problems.push(refusal(index, event, &error, self.limits));
                 1024
             }
@@ -120,8 +128,7 @@ impl<'a> Request<'a> {
                 }
                 Err(rejection) => {
                     wanted = true;
-                    let of = OfMapping { mapping: lane.mapping.full_name.clone() };
-                    self.metrics.unmapped.get_or_create(&of).inc();
+                    self.metrics.unmapped(&lane.mapping.full_name);
                     self.receipt.unmapped += 1;
                     if self.receipt.unmapped <= UNMAPPED_LISTED {
                         self.receipt.problems.push(unmapped(index, event, lane.mapping, &rejection));
@@ -135,7 +142,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn finish(self) -> Mapped {
+    fn finish(mut self, origin: Option<Origin>) -> Mapped {
+        if let Some(Origin { traceparent, is_recorded }) = origin {
+            let traceparent = traceparent.to_string();
+            for lane in self.lanes.iter_mut().filter(|lane| is_recorded || lane.mapping.passes_trace_on) {
+                lane.rows.iter_mut().for_each(|row| row.trace(&traceparent));
+            }
+        }
         let shares: Vec<Share> = self.lanes.iter().filter_map(Lane::share).collect();
         let ordered = shares.iter().filter(|share| share.mapping.is_ordered);
         let ordered = ordered.map(|share| share.mapping.id).collect();

@@ -34,7 +34,8 @@ pub(crate) enum Readiness {
 }
 
 impl Readiness {
-    fn catalog(&self) -> Arc<Compiled> {
+    /// What is configured, as far as is known.
+    pub(crate) fn catalog(&self) -> Arc<Compiled> {
         match self {
             Self::Starting => Arc::default(),
             Self::Ready(catalog) | Self::Away(catalog) => Arc::clone(catalog),
@@ -119,8 +120,7 @@ impl Keeper {
         for (mapping, why) in catalog.broken() {
             broken += 1;
             error!(
-                mapping.id,
-                mapping.name = mapping.full_name,
+                mapping = mapping.full_name,
                 path = why.path,
                 reason = why.reason,
                 "a mapping does not compile: events for it go to rejected_events"

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use prometheus_client::metrics::counter::Counter;
 use tokio::time::{self, Sleep};
 use tonic::Status;
 use tonic::body::Body;
 
 use self::framing::{Framing, Next};
 use crate::limits::{Full, Room, Waiting};
+use crate::metrics::{Metrics, Turned};
 use crate::status;
 
 /// The calls that carry events.
@@ -40,7 +40,7 @@ pub(crate) struct Reading {
     pub(crate) patience: Duration,
     /// How long nothing may come of a message that has begun.
     pub(crate) silence_max: Duration,
-    pub(crate) exhausted: Counter,
+    pub(crate) metrics: Metrics,
 }
 
 /// The room of the messages of one call that are not admitted yet, oldest first.
@@ -122,7 +122,7 @@ impl Bounded {
         while !self.unread.is_empty() {
             if let Some(reserving) = &mut self.reserving {
                 let Ok(room) = ready!(reserving.as_mut().poll(context)) else {
-                    self.reading.exhausted.inc();
+                    self.reading.metrics.turned_away(Turned::ReadingFull);
                     let message = "too much is being read from other calls; try again later";
                     return Poll::Ready(Some(Err(status::exhausted(message, RETRY_AFTER))));
                 };

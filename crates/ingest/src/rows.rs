@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use signalpost_core::trace;
 use signalpost_storage::NewBatch;
 
 /// How much one row may hold.
@@ -22,11 +23,13 @@ pub(crate) struct Row {
     events: u32,
     payload: String,
     capacity: Capacity,
+    /// Traceparents of the calls that brought them; none when nobody traces them.
+    traces: Option<String>,
 }
 
 impl Row {
     pub(crate) fn new(mapping_id: i64, target: Option<String>, capacity: Capacity) -> Self {
-        Self { mapping_id, target, events: 0, payload: String::from("["), capacity }
+        Self { mapping_id, target, events: 0, payload: String::from("["), capacity, traces: None }
     }
 
     /// Appends the payload that `write` writes; nothing is appended when it fails. Gives back, as a row of its own,
@@ -61,6 +64,11 @@ impl Row {
         None
     }
 
+    /// Its events come from this call.
+    pub(crate) fn trace(&mut self, traceparent: &str) {
+        self.traces = Some(traceparent.to_owned());
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.events >= self.capacity.events
     }
@@ -85,6 +93,10 @@ impl Row {
         }
         self.payload.push(',');
         self.payload.push_str(&other.payload[1..]);
+        self.traces = match (self.traces.take(), other.traces) {
+            (Some(ours), Some(theirs)) => Some(trace::join(&ours, &theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
         self.events = events;
         None
     }
@@ -96,6 +108,7 @@ impl Row {
             event_count: i32::try_from(self.events).expect("a row's capacity is at most 4000 events"),
             payload: self.payload,
             target: self.target,
+            traces: self.traces,
         }
     }
 }

@@ -36,6 +36,7 @@ use crate::readiness::{Keeper, Readiness};
 use crate::reading::Reading;
 use crate::service::Service;
 use crate::status;
+use crate::trace::Tracer;
 
 /// How long dispatchers are left alone after a wake-up: at most two hundred hints a second, however many commits.
 const WAKE_PAUSE: Duration = Duration::from_millis(5);
@@ -105,7 +106,7 @@ pub async fn run(
     let limit =
         Limit { events: Some(config.queued_events_max), bytes: Some(config.queued_bytes_max.as_u64()) };
     let depths = Arc::new(Depths::new(limit, metrics.clone()));
-    tasks.spawn(Arc::clone(&depths).watch(queue.clone(), ended.clone()));
+    tasks.spawn(Arc::clone(&depths).watch(queue.clone(), readiness.clone(), ended.clone()));
     tasks.spawn(wake(queue, Arc::clone(&committer), ended.clone()));
     // Before anyone can ask: the health service starts with `SERVING`.
     keeper.not_serving().await;
@@ -205,7 +206,7 @@ fn reading(config: &Config, metrics: &Metrics) -> Reading {
         message_max: usize_of(config.request_bytes_max.as_u64()) + FRAMING_BYTES,
         patience: config.waiting_time_max,
         silence_max: config.reading_silence_max,
-        exhausted: metrics.exhausted.clone(),
+        metrics: metrics.clone(),
     }
 }
 
@@ -232,6 +233,7 @@ fn intake(
         committer,
         depths,
         metrics,
+        tracer: Tracer::new(),
     }
 }
 

@@ -14,9 +14,14 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::catalog::Source;
 use crate::intake::Intake;
+use crate::metrics::Turned;
 use crate::reading::Unadmitted;
 use crate::status;
 use crate::stream::{self, Input};
+use crate::trace::{self, Call};
+
+/// What the span of a call is called.
+const PUBLISH: &str = "signalpost.v1.IngestService/Publish";
 
 /// The service. One for all connections.
 pub(crate) struct Service {
@@ -34,7 +39,8 @@ impl IngestService for Service {
         let started = Instant::now();
         let (_credential, source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
         let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>();
-        let receipt = self.publish_for(&source, request.into_inner(), unadmitted, started).await?;
+        let call = self.intake.tracer.begin(PUBLISH, trace::caller(request.metadata()));
+        let receipt = self.publish_for(&source, request.into_inner(), unadmitted, started, call).await?;
         Ok(Response::new(PublishResponse { receipt: Some(receipt) }))
     }
 
@@ -47,7 +53,8 @@ impl IngestService for Service {
         let (credential, _source) = self.intake.authenticate(request.metadata(), request.remote_addr())?;
         let intake = Arc::clone(&self.intake);
         let unadmitted = request.extensions_mut().remove::<Arc<Unadmitted>>().unwrap_or_default();
-        let input = Input { messages: request.into_inner(), unadmitted };
+        let caller = trace::caller(request.metadata());
+        let input = Input { messages: request.into_inner(), unadmitted, caller };
         let answers = stream::answers(intake, credential, input, self.stream_window, self.stop.clone());
         Ok(Response::new(Box::pin(answers)))
     }
@@ -60,18 +67,23 @@ impl Service {
         request: PublishRequest,
         unadmitted: Option<Arc<Unadmitted>>,
         started: Instant,
+        mut call: Call,
     ) -> Result<Receipt, Status> {
         let bytes = self.intake.measure("events", &request.events)?;
         let room = self.intake.reserve(source, bytes).await?;
         drop(unadmitted);
-        let mapped = self.intake.map(source, &request.events).await;
+        let mapped = self.intake.map(source, &request.events, &call).await;
         let refused = mapped.refused();
         if mapped.receipt.accepted == 0 || (request.all_or_nothing && !refused.is_empty()) {
-            self.intake.count(&mapped.receipt);
-            return Err(status::events_refused(&refused));
+            self.intake.metrics.received(&mapped.receipt);
+            self.intake.metrics.turned_away(Turned::NoEventAccepted);
+            let status = status::events_refused(&refused);
+            call.received(&mapped.receipt);
+            call.failed(&status);
+            return Err(status);
         }
         drop(request);
-        let mut unanswered = self.intake.submit(mapped, room, started)?;
+        let mut unanswered = self.intake.submit(mapped, room, started, call)?;
         self.intake.answer(&mut unanswered).await
     }
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use futures::Stream;
 use futures::future::OptionFuture;
 use prometheus_client::metrics::gauge::Gauge;
+use signalpost_core::trace::Traceparent;
 use signalpost_proto::v1::{PublishStreamRequest, PublishStreamResponse};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -20,12 +21,17 @@ use crate::intake::{self, Intake, Unanswered};
 use crate::reading::Unadmitted;
 use crate::status;
 
+/// What the span of a message is called.
+const MESSAGE: &str = "signalpost.v1.IngestService/PublishStream message";
+
 type Answer = Result<PublishStreamResponse, Status>;
 
 /// What comes in on a stream.
 pub(crate) struct Input {
     pub(crate) messages: Streaming<PublishStreamRequest>,
     pub(crate) unadmitted: Arc<Unadmitted>,
+    /// Whose messages they are.
+    pub(crate) caller: Option<Traceparent>,
 }
 
 /// The answers to a stream of messages. Drives the stream: what is not polled is not read.
@@ -111,8 +117,9 @@ async fn accept(
     let bytes = intake.measure(&format!("message {number}: events"), &events)?;
     let room = intake.reserve_patiently(&source, bytes).await;
     input.unadmitted.admitted();
-    let mapped = intake.map(&source, &events).await;
-    let unanswered = intake.submit(mapped, room, started)?;
+    let call = intake.tracer.begin(MESSAGE, input.caller);
+    let mapped = intake.map(&source, &events, &call).await;
+    let unanswered = intake.submit(mapped, room, started, call)?;
     Ok(Some(Message { number, bytes, unanswered }))
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) grpc: Grpc,
     pub(crate) http: Http,
     pub(crate) log: Log,
+    pub(crate) traces: Traces,
     pub(crate) secrets: Secrets,
     pub(crate) shutdown: Shutdown,
     pub(crate) ingest: signalpost_ingest::Config,
@@ -81,6 +82,18 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Spans for a collector.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Traces {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    pub(crate) sample_ratio: f64,
+    pub(crate) service_name: String,
+    #[serde(with = "humantime_serde")]
+    pub(crate) timeout: Duration,
+}
+
 /// Keys that seal shared secrets in the database.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,6 +131,17 @@ impl Default for Http {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            sample_ratio: 0.1,
+            service_name: "signalpost".to_owned(),
+            timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -161,6 +185,18 @@ impl Settings {
 
     fn check(&self) -> anyhow::Result<()> {
         let refuse = |text: String| Err(Failure::usage(anyhow::anyhow!(text)));
+        if let Some(endpoint) = &self.traces.endpoint
+            && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
+        {
+            return refuse(format!(
+                "traces.endpoint = {endpoint:?}: it must be the URL of a collector that takes OTLP over gRPC, such as \
+                 http://localhost:4317"
+            ));
+        }
+        let ratio = self.traces.sample_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            return refuse(format!("traces.sample_ratio = {ratio}: it must be from 0 to 1"));
+        }
         if !(1..=1000).contains(&self.database.connections_max) {
             let given = self.database.connections_max;
             return refuse(format!("database.connections_max = {given}: it must be from 1 to 1000"));

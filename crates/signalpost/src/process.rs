@@ -17,8 +17,12 @@ use tracing::{error, info, warn};
 
 use crate::config::Settings;
 use crate::exit::Failure;
-use crate::http::{self, Probes};
+use crate::http::{self, Parts, Probes};
 use crate::lifecycle::Lifecycle;
+use crate::process::usage::Usage;
+use crate::telemetry::traces;
+
+pub(crate) mod usage;
 
 /// How often the database is looked for while it is away.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -45,6 +49,15 @@ impl Role {
             Role::Dispatcher => "signalpost dispatcher",
             Role::Admin => "signalpost admin",
             Role::Both => "signalpost",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Role::Ingest => "ingest",
+            Role::Dispatcher => "dispatcher",
+            Role::Admin => "admin",
+            Role::Both => "serve",
         }
     }
 }
@@ -85,51 +98,80 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let storage = storage(&settings, role)?;
     let mut registry = Registry::default();
-    let ingest_metrics = signalpost_ingest::Metrics::register(&mut registry);
-    let dispatcher_metrics = signalpost_dispatcher::Metrics::register(&mut registry);
-    let admin_metrics = signalpost_admin::Metrics::register(&mut registry);
-    let probes =
-        Probes { storage: storage.clone(), registry: Arc::new(registry), stop: lifecycle.stop.clone() };
+    let traces = traces::start(&settings.traces).map_err(Failure::usage)?;
+    let shown = show(role, &mut registry);
+    let probes = Probes {
+        storage: storage.clone(),
+        registry: Arc::new(registry),
+        parts: shown.clone(),
+        stop: lifecycle.stop.clone(),
+    };
     let end = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(serve_probes(listeners.http, probes, end.clone()));
+    let (sampling, ended) = (shown.database.clone().sample(storage.clone()), end.clone());
+    serving.spawn(async move { _ = ended.run_until_cancelled(sampling).await });
 
-    let mut parts = JoinSet::new();
-    if until_ready(&storage, &lifecycle.stop).await? {
-        let Settings { ingest, dispatcher, .. } = settings.clone();
-        if let Some(listener) = listeners.grpc {
-            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
-            parts.spawn(async move {
-                let run = signalpost_ingest::run(ingest, listener, storage, ingest_metrics, stop);
-                run.await.context("ingest ended")
-            });
-        }
-        if let Some(listener) = listeners.admin {
-            let (admin, keys) = (settings.admin.clone(), sealing_keys(&settings)?);
-            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
-            parts.spawn(async move {
-                let run = signalpost_admin::run(admin, listener, storage, keys, admin_metrics, stop);
-                run.await.context("the control API ended")
-            });
-        }
-        if matches!(role, Role::Dispatcher | Role::Both) {
-            let (keys, stop, abort) =
-                (sealing_keys(&settings)?, lifecycle.stop.clone(), lifecycle.abort.clone());
-            parts.spawn(async move {
-                let run =
-                    signalpost_dispatcher::run(dispatcher, storage, keys, dispatcher_metrics, stop, abort);
-                run.await.context("the dispatcher ended")
-            });
-        }
-    }
-    let ended = all(parts, &lifecycle, settings.dispatcher.abort_time_max + HAND_OVER).await;
+    let ended = work(&settings, &storage, (listeners.grpc, listeners.admin), shown, &lifecycle).await;
+    lifecycle.stop.cancel();
     end.cancel();
     while serving.join_next().await.is_some() {}
+    traces.end().await;
     lifecycle.abort.cancel();
     if ended.is_ok() {
         info!("ended");
     }
     ended
+}
+
+/// Runs the parts of this process once the database is there, until the lifecycle ends them or one fails.
+async fn work(
+    settings: &Settings,
+    storage: &Storage,
+    (grpc, admin): (Option<TcpListener>, Option<TcpListener>),
+    shown: Parts,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    let mut parts = JoinSet::new();
+    if until_ready(storage, &lifecycle.stop).await? {
+        let Settings { ingest, dispatcher, .. } = settings.clone();
+        if let (Some(listener), Some(metrics)) = (grpc, shown.ingest) {
+            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
+            parts.spawn(async move {
+                let run = signalpost_ingest::run(ingest, listener, storage, metrics, stop);
+                run.await.context("ingest ended")
+            });
+        }
+        if let (Some(listener), Some(metrics)) = (admin, shown.admin) {
+            let (admin, keys) = (settings.admin.clone(), sealing_keys(settings)?);
+            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
+            parts.spawn(async move {
+                let run = signalpost_admin::run(admin, listener, storage, keys, metrics, stop);
+                run.await.context("the control API ended")
+            });
+        }
+        if let Some(metrics) = shown.dispatcher {
+            let (storage, keys) = (storage.clone(), sealing_keys(settings)?);
+            let (stop, abort) = (lifecycle.stop.clone(), lifecycle.abort.clone());
+            parts.spawn(async move {
+                let run = signalpost_dispatcher::run(dispatcher, storage, keys, metrics, stop, abort);
+                run.await.context("the dispatcher ended")
+            });
+        }
+    }
+    all(parts, lifecycle, settings.dispatcher.abort_time_max + HAND_OVER).await
+}
+
+/// Registers what each part of this process shows of itself, and nothing of parts that do not run here.
+fn show(role: Role, registry: &mut Registry) -> Parts {
+    let has = |part: Role| role == part || role == Role::Both;
+    Parts {
+        ingest: has(Role::Ingest).then(|| signalpost_ingest::Metrics::register(registry)),
+        dispatcher: has(Role::Dispatcher).then(|| signalpost_dispatcher::Metrics::register(registry)),
+        admin: has(Role::Admin).then(|| signalpost_admin::Metrics::register(registry)),
+        database: signalpost_storage::Metrics::register(registry),
+        usage: Usage::register(registry, role.word()),
+    }
 }
 
 /// Deliveries go on without probes; a process whose probes fail is restarted by whoever asks them.

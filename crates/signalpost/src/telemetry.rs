@@ -9,6 +9,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Log, LogFormat};
 
+pub(crate) mod traces;
+
 /// Starts logging for the rest of the process. Refuses a filter that cannot be read.
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     let refuse = || {
@@ -27,7 +29,9 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let started = match log.format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        }
     };
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
 }

@@ -15,7 +15,11 @@ mod crash;
 mod deliver;
 #[path = "e2e/dev.rs"]
 mod dev;
+#[path = "e2e/probes.rs"]
+mod probes;
 #[path = "e2e/tls.rs"]
 mod tls;
+#[path = "e2e/traces.rs"]
+mod traces;
 #[path = "e2e/verify.rs"]
 mod verify;

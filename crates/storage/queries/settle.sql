@@ -21,17 +21,17 @@ WITH held AS (
     WHERE b.mapping_id = k.mapping_id AND b.position = k.position AND held.number = k.mapping_id % 64
 ), put AS (
     INSERT INTO signalpost.batches (mapping_id, position, event_count, payload, target, attempts, due_at, batch_id,
-                                    last_error, enqueued_at)
+                                    last_error, enqueued_at, traces)
     SELECT k.mapping_id, k.position, k.event_count, k.payload, k.target, k.attempts,
-           now() + make_interval(secs => k.due_in), k.batch_id, k.last_error, k.enqueued_at
+           now() + make_interval(secs => k.due_in), k.batch_id, k.last_error, k.enqueued_at, k.traces
     FROM unnest($12::bigint[], $13::bigint[], $14::integer[], $15::text[], $16::text[], $17::integer[],
-                $18::double precision[], $19::uuid[], $20::text[], $21::timestamptz[])
-         AS k (mapping_id, position, event_count, payload, target, attempts, due_in, batch_id, last_error, enqueued_at)
+                $18::double precision[], $19::uuid[], $20::text[], $21::timestamptz[], $53::text[])
+         AS k (mapping_id, position, event_count, payload, target, attempts, due_in, batch_id, last_error, enqueued_at, traces)
     JOIN held ON held.number = k.mapping_id % 64
     ON CONFLICT (mapping_id, position) DO UPDATE
     SET event_count = excluded.event_count, payload = excluded.payload, target = excluded.target,
         attempts = excluded.attempts, due_at = excluded.due_at, batch_id = excluded.batch_id,
-        last_error = excluded.last_error, enqueued_at = excluded.enqueued_at
+        last_error = excluded.last_error, enqueued_at = excluded.enqueued_at, traces = excluded.traces
 ), moved AS (
     DELETE FROM signalpost.batches b
     USING unnest($22::bigint[], $23::bigint[], $24::integer[], $25::uuid[], $26::text[], $27::text[], $28::smallint[],

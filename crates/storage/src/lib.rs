@@ -5,6 +5,7 @@
 
 mod catalog;
 mod error;
+mod metrics;
 mod notify;
 mod queue;
 mod redrive;
@@ -27,11 +28,12 @@ pub use catalog::{
     TokenRole, Wanted, WantedDestination, WantedMapping, WantedSource, WriteKey, WriteKeyHash, WriteKeyView,
 };
 pub use error::StorageError;
+pub use metrics::Metrics;
 pub use notify::{Channel, Wakeups};
 pub use queue::{
     AttemptLog, BreakerState, BuryReason, BuryRow, DeepLane, Depth, Found, Hold, LaneState, NewBatch,
     NewRejected, Owned, OwnerId, OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement,
-    Snapshot, Waiting, partition_of,
+    Snapshot, Survey, Waiting, partition_of,
 };
 pub use redrive::{
     DeadFilter, NewRedrive, Redrive, RedriveControl, RedriveError, RedriveState, RedriveStore, Step,

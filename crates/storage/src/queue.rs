@@ -16,6 +16,7 @@ mod enqueue;
 mod lane_state;
 mod partition;
 mod settle;
+mod survey;
 mod tail;
 
 use sqlx::PgPool;
@@ -25,6 +26,7 @@ pub use enqueue::{NewBatch, NewRejected};
 pub use lane_state::{BreakerState, DeepLane, LaneState, Waiting};
 pub use partition::{Hold, Owned, OwnerId, OwnershipStore, PARTITIONS, partition_of};
 pub use settle::{AttemptLog, BuryReason, BuryRow, PutRow, Settled, Settlement};
+pub use survey::Survey;
 pub use tail::{Found, Row, Snapshot};
 
 /// What waits to be delivered. Cheap to clone.

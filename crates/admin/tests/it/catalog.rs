@@ -134,6 +134,7 @@ async fn what_events_wait_for_is_not_removed() {
         event_count: 3,
         payload: "[1,2,3]".to_owned(),
         target: None,
+        traces: None,
     };
     admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
     let status = client.delete_source(DeleteSourceRequest { name: "shop".to_owned() }).await.unwrap_err();

@@ -178,6 +178,7 @@ mod tests {
                 batch_id: None,
                 enqueued_at: chrono::DateTime::UNIX_EPOCH,
                 age: Duration::ZERO,
+                traces: None,
             };
             let row = Row::new(loaded, Duration::ZERO);
             rows.insert(

@@ -16,6 +16,7 @@ pub(crate) struct Flight {
     pub(crate) events: u32,
     pub(crate) identity: Identity,
     pub(crate) target: Option<Arc<str>>,
+    pub(crate) traces: Option<Arc<str>>,
     pub(crate) started_at: Moment,
     pub(crate) is_probe: bool,
 }

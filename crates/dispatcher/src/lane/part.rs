@@ -67,5 +67,6 @@ fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
         batch_id: whole.batch_id,
         last_error: whole.last_error.clone(),
         enqueued_at: whole.enqueued_at,
+        traces: whole.traces.clone(),
     }
 }

@@ -49,6 +49,7 @@ pub(crate) struct Row {
     pub(crate) attempts: u32,
     pub(crate) batch_id: Option<Uuid>,
     pub(crate) enqueued_at: DateTime<Utc>,
+    pub(crate) traces: Option<Arc<str>>,
     payload: Bytes,
     loaded_at: Moment,
     age_when_loaded: Duration,
@@ -71,6 +72,7 @@ impl Row {
             attempts: loaded.attempts,
             batch_id: loaded.batch_id,
             enqueued_at: loaded.enqueued_at,
+            traces: loaded.traces,
             payload: loaded.payload,
             loaded_at: now,
             age_when_loaded: loaded.age,
@@ -262,6 +264,7 @@ mod tests {
             batch_id: None,
             enqueued_at: DateTime::UNIX_EPOCH,
             age: Duration::ZERO,
+            traces: None,
         };
         Row::new(loaded, Duration::ZERO)
     }

@@ -1,7 +1,10 @@
 //! Send: which request starts next, and when.
 
+use std::sync::Arc;
+
 use signalpost_core::batch;
 use signalpost_core::request::Identity;
+use signalpost_core::trace;
 use smallvec::{SmallVec, smallvec};
 
 use super::Lane;
@@ -160,12 +163,21 @@ impl Lane {
         identity.is_maybe_repeated =
             right.maybe_repeated.is_some_and(|before| before.covers(row.age(cx.now), cx.now));
         let target = row.target.clone();
+        let traces = self.traces(&pieces);
         self.pace.started(cx.now);
         let is_probe = self.breaker.started();
         let id = cx.next_id();
         self.flights.insert(
             id,
-            Flight { pieces, events, identity, target: target.clone(), started_at: cx.now, is_probe },
+            Flight {
+                pieces,
+                events,
+                identity,
+                target: target.clone(),
+                traces: traces.clone(),
+                started_at: cx.now,
+                is_probe,
+            },
         );
         cx.unsettled += 1;
         cx.actions.push_back(Action::Send(Request {
@@ -175,6 +187,18 @@ impl Lane {
             events,
             target,
             identity,
+            traces,
         }));
+    }
+
+    /// The traceparents of these rows together; nothing to do when nobody traces.
+    fn traces(&mut self, pieces: &[(Kind, i64, usize)]) -> Option<Arc<str>> {
+        let mut all: Option<Arc<str>> = None;
+        for &(kind, position, _) in pieces {
+            if let Some(more) = self.rows(kind).loaded(position).and_then(|row| row.traces.as_ref()) {
+                all = Some(all.map_or_else(|| Arc::clone(more), |one| trace::join(&one, more).into()));
+            }
+        }
+        all
     }
 }

@@ -199,6 +199,7 @@ impl Lane {
             batch_id: Some(ended.flight.identity.batch_id),
             last_error: ended.attempted.error.clone(),
             enqueued_at: enqueued_at.unwrap_or(first.enqueued_at),
+            traces: ended.flight.traces.clone(),
         }
     }
 
@@ -220,6 +221,7 @@ impl Lane {
                 batch_id: None,
                 last_error: None,
                 enqueued_at: row.enqueued_at,
+                traces: row.traces.clone(),
             });
         }
     }
@@ -375,6 +377,7 @@ fn halves(whole: &Put) -> [Put; 2] {
         batch_id: None,
         last_error: whole.last_error.clone(),
         enqueued_at: whole.enqueued_at,
+        traces: whole.traces.clone(),
     };
     let second = whole.payload.slice((cut + 1).min(end)..end);
     [half(0, count, whole.payload.slice(1..cut)), half(count, whole.events - count, second)]

@@ -89,6 +89,8 @@ pub struct LoadedRow {
     pub enqueued_at: DateTime<Utc>,
     /// How long ago that was.
     pub age: Duration,
+    /// Traceparents of calls that brought its events; none when nobody traces them.
+    pub traces: Option<Arc<str>>,
 }
 
 /// Something for the shell to do.
@@ -126,6 +128,8 @@ pub struct Request {
     pub target: Option<Arc<str>>,
     /// Which batch, and which attempt.
     pub identity: Identity,
+    /// Traceparents of calls that brought its events; none when nobody traces them.
+    pub traces: Option<Arc<str>>,
 }
 
 /// The events of a request.
@@ -257,6 +261,8 @@ pub struct Put {
     pub last_error: Option<String>,
     /// When its first event was queued.
     pub enqueued_at: DateTime<Utc>,
+    /// Traceparents of calls that brought its events.
+    pub traces: Option<Arc<str>>,
 }
 
 /// Why a row is given up.

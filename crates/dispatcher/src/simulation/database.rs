@@ -247,6 +247,7 @@ impl Database {
                 batch_id: row.batch_id,
                 enqueued_at: stamp(row.enqueued),
                 age: self.clock().saturating_sub(row.enqueued),
+                traces: None,
             })
         };
         keys.iter().filter_map(load).collect()

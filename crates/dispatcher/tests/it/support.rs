@@ -133,6 +133,7 @@ impl World {
             event_count: i32::try_from(count).unwrap(),
             payload,
             target,
+            traces: None,
         };
         self.storage.queue().enqueue(&[batch], &[]).await.unwrap();
         self.storage.queue().wake().await.unwrap();

@@ -16,7 +16,7 @@ async fn clients_that_stay_silent_lock_nobody_out() {
     }
     call(&service.url("https"), &files.trusting(&authority)).await.unwrap();
     eventually("the oldest are cut off", async || {
-        let count: u32 = service.metric("handshakes_failed_total{reason=\"Timeout\"}")?.parse().ok()?;
+        let count: u32 = service.metric("handshakes_failed_total{reason=\"timeout\"}")?.parse().ok()?;
         (count >= 88).then_some(())
     })
     .await;

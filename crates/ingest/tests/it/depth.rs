@@ -76,7 +76,8 @@ async fn a_lane_that_buries_its_oldest_refuses_nobody() {
 async fn what_others_queued_counts_towards_the_limit_of_all() {
     let config = Config { queued_events_max: 10, ..Config::default() };
     let ingest = Ingest::start(config, vec![whole("whole", r#"event = "A""#)]).await;
-    let batch = NewBatch { mapping_id: 99, event_count: 10, payload: "[]".to_owned(), target: None };
+    let batch =
+        NewBatch { mapping_id: 99, event_count: 10, payload: "[]".to_owned(), target: None, traces: None };
     ingest.storage.queue().enqueue(&[batch], &[]).await.unwrap();
     let status =
         eventually("it is known what others queued", async || ingest.publish(events(&["A"])).await.err())

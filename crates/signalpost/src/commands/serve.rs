@@ -36,7 +36,10 @@ pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     let http = bind(settings.http.listen, "http.listen").await?;
     let tasks = TaskTracker::new();
     let lifecycle = Lifecycle::listen(&tasks, settings.shutdown.deadline)?;
-    let ended = process::run(settings, role, Listeners { grpc, admin, http }, lifecycle).await;
+    let ended = process::run(settings, role, Listeners { grpc, admin, http }, lifecycle.clone()).await;
+    // Also when it could not even begin: else the signals would be waited for.
+    lifecycle.stop.cancel();
+    lifecycle.abort.cancel();
     tasks.close();
     tasks.wait().await;
     ended

@@ -11,8 +11,8 @@ use figment::{Error, Metadata, Profile, Provider};
 use crate::cli::SettingsArgs;
 
 const PREFIX: &str = "SIGNALPOST_";
-const SECTIONS: [&str; 8] =
-    ["database", "grpc", "http", "log", "secrets", "shutdown", "ingest", "dispatcher"];
+const SECTIONS: [&str; 9] =
+    ["database", "grpc", "http", "log", "traces", "secrets", "shutdown", "ingest", "dispatcher"];
 
 /// What flags of commands are read from; no settings of a process, whatever they look like.
 const FLAGS: [&str; 2] = ["admin_token", "admin_token_file"];

@@ -8,38 +8,33 @@ use super::*;
 
 const HEAD: &str = "# Metrics\n\n\
 <!-- Generated from the registries by a test: SIGNALPOST_BLESS=1 cargo test -p signalpost reference -->\n\n\
-`/metrics` of every process, in the OpenMetrics text format. Counters end in `_total`, histograms in `_bucket`, `_sum` and\n\
-`_count`. A metric with a label appears once it has a value. Labels are few and bounded: `mapping` by what is configured,\n\
-the others by the program.\n\n| metric | kind | |\n| --- | --- | --- |\n";
+`/metrics` of every process, in the OpenMetrics text format: of `serve` all of them, of `ingest` and `dispatcher` their own and\n\
+what every process has. A histogram is `…_bucket`, `…_sum` and `…_count`. Labels are bounded: by the program, and then shown\n\
+at 0 from the start, so that the first of anything counts as a rise; or `mapping` (`source/destination/mapping`), of which\n\
+gauges show the 500 with most to do, and counters those that anything happened to. Nothing here is counted by reading the queue\n\
+for it: depths are the estimate by which ingest refuses what is too much, ages cost one look a mapping every 15 seconds.\n\n\
+Alert rules for [Prometheus](../deploy/prometheus/alerts.yml) and a [dashboard](../deploy/grafana/dashboards/signalpost.json)\n\
+for Grafana use them; what to do about each alert stands in [operations](operations.md).\n\n\
+| metric | kind | |\n| --- | --- | --- |\n";
 
-/// Name, kind and help of everything that is registered. Encoding leaves out what has a label and no value yet, so the
-/// names are read from what the registry says of itself.
+/// Name, kind and help of everything that a process with all parts shows.
 fn listed() -> Vec<(String, String, String)> {
     let mut registry = Registry::default();
-    let _ingest = signalpost_ingest::Metrics::register(&mut registry);
-    let _dispatcher = signalpost_dispatcher::Metrics::register(&mut registry);
-    let _admin = signalpost_admin::Metrics::register(&mut registry);
+    let parts = show(Role::Both, &mut registry);
+    parts.ingest.iter().for_each(signalpost_ingest::Metrics::exemplify);
+    parts.dispatcher.iter().for_each(signalpost_dispatcher::Metrics::exemplify);
+    parts.admin.iter().for_each(signalpost_admin::Metrics::exemplify);
     let mut encoded = String::new();
     prometheus_client::encoding::text::encode(&mut encoded, &registry).expect("text takes everything");
-    let said = format!("{registry:?}");
-    let mut listed = Vec::new();
-    for crate_said in said.split("prefix: Some(Prefix(\"").skip(1) {
-        let (prefix, metrics) = crate_said.split_once('"').expect("a quoted prefix");
-        for metric in metrics.split("Descriptor { name: \"").skip(1) {
-            let (name, rest) = metric.split_once("\", help: \"").expect("a name");
-            let (help, rest) = rest.split_once("\", unit: ").expect("a help");
-            let unit = rest
-                .strip_prefix("Some(")
-                .and_then(|rest| rest.split_once(')'))
-                .map(|(unit, _)| unit.to_lowercase());
-            let name =
-                [Some(format!("{prefix}_{name}")), unit].into_iter().flatten().collect::<Vec<_>>().join("_");
-            let kind = encoded.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} ")));
-            let kind = kind.unwrap_or("by label").to_owned();
-            listed.push((name, kind, help.trim_end_matches('.').to_owned()));
-        }
-    }
-    listed
+    let mut helps = encoded.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
+    let kinds = encoded.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let entry = |(name, kind): (&str, &str)| {
+        let (of, help) = helps.next().expect("a help for each");
+        assert_eq!(of, name);
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        (name, kind.to_owned(), help.trim_end_matches('.').to_owned())
+    };
+    kinds.map(entry).collect()
 }
 
 #[test]

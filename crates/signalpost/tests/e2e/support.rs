@@ -20,6 +20,10 @@ pub(crate) struct Stand {
     pub(crate) folder: TempDir,
     database_url: String,
     grpc: u16,
+    /// Settings of its processes besides the usual: names and values of environment variables.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// Settings of its destination besides the usual: the inside of a TOML table, ending in a comma.
+    pub(crate) delivery: &'static str,
 }
 
 /// A process that is killed when the test is over.
@@ -32,7 +36,13 @@ pub(crate) struct Process {
 impl Stand {
     pub(crate) fn new(database_url: &str) -> Stand {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Stand { folder, database_url: database_url.to_owned(), grpc: free_port() }
+        Stand {
+            folder,
+            database_url: database_url.to_owned(),
+            grpc: free_port(),
+            variables: Vec::new(),
+            delivery: "",
+        }
     }
 
     pub(crate) fn grpc_url(&self) -> String {
@@ -51,7 +61,8 @@ impl Stand {
             .env("SIGNALPOST_SECRETS__SEALING_KEYS", SEALING_KEY)
             .env("SIGNALPOST_DISPATCHER__LEASE", "2s")
             .env("SIGNALPOST_TO", self.grpc_url())
-            .env("SIGNALPOST_WRITE_KEY", WRITE_KEY);
+            .env("SIGNALPOST_WRITE_KEY", WRITE_KEY)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -67,7 +78,8 @@ impl Stand {
     pub(crate) fn apply(&self, mappings: &[(&str, &str, &str)]) -> String {
         let mut file = format!(
             "[[source]]\nname = 'shop'\nwrite_keys = ['{WRITE_KEY}']\n[[source.destination]]\nname = 'receiver'\n\
-             shared_secret = '{SECRET}'\ndelivery = {{ allow = ['127.0.0.0/8'], batch_wait = '50ms' }}\n"
+             shared_secret = '{SECRET}'\ndelivery = {{ {} allow = ['127.0.0.0/8'], batch_wait = '50ms' }}\n",
+            self.delivery
         );
         for (name, trigger, fields) in mappings {
             let _ = write!(
@@ -135,6 +147,15 @@ impl Process {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.log.clone()
+    }
+
+    /// Its exit status, once it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("it can be asked").and_then(|status| status.code())
     }
 
     /// SIGKILL.

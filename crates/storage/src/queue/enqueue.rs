@@ -14,6 +14,8 @@ pub struct NewBatch {
     pub payload: String,
     /// The target's canonical JSON; none when it is taken from the mapping as it is when sent.
     pub target: Option<String>,
+    /// Traceparents of calls that brought its events, separated by blanks; none: they are not traced.
+    pub traces: Option<String>,
 }
 
 /// An event that a mapping wanted and could not map.
@@ -38,13 +40,15 @@ impl Queue {
         let counts: Vec<i32> = batches.iter().map(|batch| batch.event_count).collect();
         let payloads: Vec<&str> = batches.iter().map(|batch| batch.payload.as_str()).collect();
         let targets: Vec<Option<&str>> = batches.iter().map(|batch| batch.target.as_deref()).collect();
+        let traces: Vec<Option<&str>> = batches.iter().map(|batch| batch.traces.as_deref()).collect();
         if rejected.is_empty() {
             sqlx::query_file!(
                 "queries/enqueue.sql",
                 &mapping_ids,
                 &counts,
                 &payloads as &[&str],
-                &targets as &[Option<&str>]
+                &targets as &[Option<&str>],
+                &traces as &[Option<&str>]
             )
             .execute(&self.pool)
             .await?;
@@ -57,6 +61,7 @@ impl Queue {
             &counts,
             &payloads as &[&str],
             &targets as &[Option<&str>],
+            &traces as &[Option<&str>],
             &rejected.iter().map(|event| event.mapping_id).collect::<Vec<i64>>(),
             &text(|event| &event.message_id) as &[&str],
             &text(|event| &event.path) as &[&str],

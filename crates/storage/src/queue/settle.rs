@@ -53,6 +53,8 @@ pub struct PutRow {
     pub last_error: Option<String>,
     /// When its oldest event was accepted.
     pub enqueued_at: DateTime<Utc>,
+    /// Where its events came from, as [`NewBatch::traces`](crate::NewBatch::traces).
+    pub traces: Option<String>,
 }
 
 /// A row as it is to stand among the dead letters.
@@ -216,7 +218,8 @@ impl Queue {
             &column(&logs, |log| log.response.as_deref()) as &[Option<&str>],
             &column(&logs, |log| log.event_count),
             &column(&logs, |log| log.body_bytes),
-            &column(&logs, |log| log.latency.as_secs_f32() * 1000.0)
+            &column(&logs, |log| log.latency.as_secs_f32() * 1000.0),
+            &column(&put, |row| row.traces.as_deref()) as &[Option<&str>]
         )
         .fetch_all(&self.pool)
         .await?;

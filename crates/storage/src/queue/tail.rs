@@ -53,6 +53,8 @@ pub struct Row {
     pub enqueued_at: DateTime<Utc>,
     /// How long ago that was.
     pub age: Duration,
+    /// Where its events came from, as [`NewBatch::traces`](crate::NewBatch::traces).
+    pub traces: Option<String>,
 }
 
 impl Queue {
@@ -138,6 +140,7 @@ impl Queue {
             batch_id: row.batch_id,
             enqueued_at: row.enqueued_at,
             age: Duration::from_secs_f64(row.age.max(0.0)),
+            traces: row.traces,
         });
         Ok(loaded.collect())
     }

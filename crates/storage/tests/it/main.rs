@@ -15,4 +15,5 @@ mod roles;
 mod schema;
 mod settle;
 mod support;
+mod survey;
 mod tail;

@@ -28,6 +28,7 @@ fn put(position: i64, due_in: Option<Duration>) -> PutRow {
         batch_id: Some(Uuid::from_u128(7)),
         last_error: Some("503".to_owned()),
         enqueued_at: Utc::now(),
+        traces: None,
     }
 }
 

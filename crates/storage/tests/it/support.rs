@@ -23,7 +23,13 @@ pub(crate) async fn storage() -> Storage {
 /// A batch of `count` numbered events for a lane.
 pub(crate) fn batch(mapping_id: i64, count: i32) -> NewBatch {
     let events: Vec<String> = (0..count).map(|number| format!("{{\"n\":{number}}}")).collect();
-    NewBatch { mapping_id, event_count: count, payload: format!("[{}]", events.join(",")), target: None }
+    NewBatch {
+        mapping_id,
+        event_count: count,
+        payload: format!("[{}]", events.join(",")),
+        target: None,
+        traces: None,
+    }
 }
 
 pub(crate) async fn all(storage: &Storage, mapping_id: i64) -> Vec<Found> {
