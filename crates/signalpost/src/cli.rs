@@ -3,6 +3,8 @@
 mod configure;
 mod connection;
 mod operate;
+#[cfg(test)]
+mod reference;
 mod values;
 
 use std::net::SocketAddr;
@@ -83,7 +85,7 @@ pub(crate) enum Command {
     Admin,
     /// Bring the database's schema up to date
     Migrate(Migrate),
-    /// Make the configured sources, destinations and mappings what a file says
+    /// Make the configured sources, destinations and mappings what a file says: in the database, or by asking a server
     Apply(Apply),
     /// Show what a mapping makes of events: trigger, payload, exact request. Needs no database
     Preview(Preview),
@@ -131,6 +133,10 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Print what is configured as a destinations file
     Export(Export),
+    /// Look at everything a Signalpost rests on, and say what to do
+    Doctor(Doctor),
+    /// Print what a shell needs to complete commands and flags
+    Completions(Completions),
 }
 
 #[derive(Debug, Args)]
@@ -314,6 +320,19 @@ pub(crate) struct Health {
     /// The address that serves `/readyz`; the setting http.listen by default
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -3,9 +3,11 @@
 pub(crate) mod apply;
 pub(crate) mod attempts;
 pub(crate) mod audit;
+pub(crate) mod completions;
 pub(crate) mod dead;
 pub(crate) mod destinations;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod health;

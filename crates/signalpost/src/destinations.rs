@@ -10,6 +10,7 @@ pub(crate) mod part;
 mod problem;
 mod read;
 mod tree;
+mod write;
 
 use std::fmt;
 use std::fs;
@@ -21,6 +22,7 @@ use signalpost_storage::Wanted;
 use crate::exit::Failure;
 use problem::{Files, Problem, Severity};
 use read::Reader;
+pub(crate) use write::to_json;
 
 /// A file that can be applied.
 #[derive(Debug)]

@@ -60,13 +60,13 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Ingest => commands::serve::run(settings, Role::Ingest).await,
         Command::Dispatcher => commands::serve::run(settings, Role::Dispatcher).await,
         Command::Admin => commands::serve::run(settings, Role::Admin).await,
-        Command::Migrate(args) => commands::migrate::run(&settings, &args).await,
+        Command::Migrate(args) => commands::migrate::run(&settings, &args, is_json).await,
         Command::Apply(args) => commands::apply::run(&settings, &args, is_json).await,
         Command::Preview(args) => commands::preview::run(&args, is_json),
         Command::Send(args) => commands::send::run(&args).await,
         Command::Receive(args) => commands::receive::run(&args).await,
         Command::Dev(args) => commands::dev::run(settings, &args).await,
-        Command::Health(args) => commands::health::run(&settings, &args).await,
+        Command::Health(args) => commands::health::run(&settings, &args, is_json).await,
         Command::Queue(args) => commands::queue::run(&args, is_json).await,
         Command::Attempts(args) => commands::attempts::run(&args, is_json).await,
         Command::Explain(args) => commands::explain::run(&args, is_json).await,
@@ -85,5 +85,10 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Tokens(args) => commands::tokens::run(&args, is_json).await,
         Command::Audit(args) => commands::audit::run(&args, is_json).await,
         Command::Export(args) => commands::export::run(&args, is_json).await,
+        Command::Doctor(args) => commands::doctor::run(&settings, &args, is_json).await,
+        Command::Completions(args) => {
+            commands::completions::run(&args);
+            Ok(())
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! never a hang; no transaction stays open across anything but statements.
 
 mod catalog;
+mod diagnosis;
 mod error;
 mod metrics;
 mod notify;
@@ -27,6 +28,7 @@ pub use catalog::{
     PublishToken, Resealed, Scope, SealingKeyError, SealingKeys, SecretPurpose, Secrets, Source, SourceView,
     TokenRole, Wanted, WantedDestination, WantedMapping, WantedSource, WriteKey, WriteKeyHash, WriteKeyView,
 };
+pub use diagnosis::{Diagnosis, DispatcherFacts, OpenTransaction, ServerFacts, TableFacts};
 pub use error::StorageError;
 pub use metrics::Metrics;
 pub use notify::{Channel, Wakeups};
@@ -137,6 +139,11 @@ impl Storage {
     /// Jobs that queue dead letters again.
     pub fn redrives(&self) -> RedriveStore {
         RedriveStore::new(self.pool.clone())
+    }
+
+    /// What can be known of the server, for telling people what to mend.
+    pub fn diagnosis(&self) -> Diagnosis {
+        Diagnosis::new(self.pool.clone())
     }
 
     /// How long what is done is kept.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,24 +15,35 @@ use crate::output;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-pub(crate) async fn run(settings: &Settings, args: &Health) -> anyhow::Result<()> {
-    let address = reachable(args.address.unwrap_or(settings.http.listen));
+pub(crate) async fn run(settings: &Settings, args: &Health, is_json: bool) -> anyhow::Result<()> {
+    let why_not =
+        ask_ready(args.address.unwrap_or(settings.http.listen)).await.map_err(Failure::unavailable)?;
+    if is_json {
+        output::document(&json!({ "ready": why_not.is_none(), "why": why_not }));
+    }
+    match why_not {
+        None if is_json => Ok(()),
+        None => {
+            output::line("ready");
+            Ok(())
+        }
+        Some(why) => Err(Failure::unavailable(anyhow::anyhow!("not ready: {why}"))),
+    }
+}
+
+/// None: it is ready; else why it is not.
+pub(crate) async fn ask_ready(address: SocketAddr) -> anyhow::Result<Option<String>> {
+    let address = reachable(address);
     let answer = tokio::time::timeout(ANSWER_WITHIN, ask(address))
         .await
-        .map_err(|_| anyhow::anyhow!("{address} did not answer within {ANSWER_WITHIN:?}"))
-        .and_then(|answer| answer)
-        .map_err(Failure::unavailable)?;
+        .map_err(|_| anyhow::anyhow!("{address} did not answer within {ANSWER_WITHIN:?}"))??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).unwrap_or_default();
-    if status == "200" {
-        output::line("ready");
-        return Ok(());
-    }
-    Err(Failure::unavailable(anyhow::anyhow!("not ready: {}", body.trim())))
+    Ok((status != "200").then(|| body.trim().to_owned()))
 }
 
 /// Whoever listens on all addresses is asked on loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     match listen {
         SocketAddr::V4(address) if address.ip().is_unspecified() => {
             (Ipv4Addr::LOCALHOST, address.port()).into()

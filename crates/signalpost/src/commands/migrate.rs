@@ -9,12 +9,16 @@ use crate::config::Settings;
 use crate::exit::Failure;
 use crate::output;
 
-pub(crate) async fn run(settings: &Settings, args: &Migrate) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: &Settings, args: &Migrate, is_json: bool) -> anyhow::Result<()> {
     let url = settings.database_url()?;
     let deadline = Instant::now() + args.wait;
     let mut is_said = false;
     loop {
         match signalpost_storage::migrate(url).await {
+            Ok(migrated) if is_json => {
+                output::document(&serde_json::json!({ "applied": migrated.applied }));
+                return Ok(());
+            }
             Ok(migrated) => {
                 for migration in &migrated.applied {
                     output::line(format_args!("applied: {migration}"));

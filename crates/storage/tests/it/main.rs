@@ -5,6 +5,7 @@
 mod catalog;
 mod citus;
 mod depth;
+mod diagnosis;
 mod examples;
 mod fencing;
 mod functions;
