@@ -29,7 +29,8 @@ pub(crate) struct Stand {
 /// A process that is killed when the test is over.
 pub(crate) struct Process {
     child: Child,
-    http: u16,
+    /// The port of its probes and metrics.
+    pub(crate) http: u16,
     log: PathBuf,
 }
 
