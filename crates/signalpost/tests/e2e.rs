@@ -4,6 +4,8 @@
 mod page;
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "e2e/walk.rs"]
+mod walk;
 
 #[path = "e2e/clients.rs"]
 mod clients;
@@ -21,5 +23,7 @@ mod probes;
 mod tls;
 #[path = "e2e/traces.rs"]
 mod traces;
+#[path = "e2e/tutorial.rs"]
+mod tutorial;
 #[path = "e2e/verify.rs"]
 mod verify;

@@ -28,11 +28,19 @@ struct Client {
     folder: tempfile::TempDir,
 }
 
-fn python() -> Client {
-    let page = Page::read(include_str!("../../../../docs/clients/python.md"));
-    let packages = install("python", page.line("pip install"), |command, folder| {
+fn python_page() -> Page {
+    Page::read(include_str!("../../../../docs/clients/python.md"))
+}
+
+/// The folder with the packages that the Python page installs.
+pub(crate) fn python_packages() -> PathBuf {
+    install("python", python_page().line("pip install"), |command, folder| {
         command.env("PIP_TARGET", folder);
-    });
+    })
+}
+
+fn python() -> Client {
+    let (page, packages) = (python_page(), python_packages());
     let client =
         Client::new(Language { page, program: "python3", extension: "py", packages: packages.clone() });
     client.run_line("grpc_tools.protoc");
