@@ -18,7 +18,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// When another dispatcher is at the job whose step is due.
 const AFTER_ANOTHER: Duration = Duration::from_millis(250);
 /// Without a notification, and however far off the next step is.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 const AGAIN_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Takes the steps that are due.
