@@ -56,6 +56,11 @@ pub struct ConfigError {
 impl Config {
     /// Refuses the first setting that could not work.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting that could not work.
+    pub fn mistakes(&self) -> Vec<ConfigError> {
         let is_long = |token: &Secret| token.expose().chars().count() >= TOKEN_CHARACTERS_MIN;
         let timeouts = Duration::from_millis(50)..=Duration::from_mins(1);
         let rules = [
@@ -63,10 +68,8 @@ impl Config {
             ("statement_timeout", timeouts.contains(&self.statement_timeout), "from 50ms to 1m"),
             ("connections_max", (1..=100).contains(&self.connections_max), "from 1 to 100"),
         ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((setting, _, accepted)) => Err(ConfigError { setting, accepted }),
-            None => Ok(()),
-        }
+        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
+        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
     }
 }
 

@@ -94,6 +94,11 @@ pub struct ConfigError {
 impl Config {
     /// Refuses the first setting that could not work.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting that could not work.
+    pub fn mistakes(&self) -> Vec<ConfigError> {
         let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
         let rules = [
             ("name", !self.name.is_empty(), "a name"),
@@ -108,10 +113,8 @@ impl Config {
             ("keep_dead", self.keep_dead >= minute, "1m or more"),
             ("keep_rejected", self.keep_rejected >= minute, "1m or more"),
         ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((setting, _, accepted)) => Err(ConfigError { setting, accepted }),
-            None => Ok(()),
-        }
+        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
+        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
     }
 }
 

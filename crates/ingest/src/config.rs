@@ -100,6 +100,11 @@ pub struct ConfigError {
 impl Config {
     /// Refuses the first setting that could not work.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting that could not work.
+    pub fn mistakes(&self) -> Vec<ConfigError> {
         let event = self.event_bytes_max.as_u64();
         let request = self.request_bytes_max.as_u64();
         let waiting = self.waiting_bytes_max.as_u64();
@@ -124,10 +129,8 @@ impl Config {
             ("catalog_poll", self.catalog_poll >= Duration::from_millis(50), "50ms or more"),
             ("keepalive", self.keepalive >= Duration::from_secs(1), "1s or more"),
         ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((setting, _, accepted)) => Err(ConfigError { setting, accepted }),
-            None => Ok(()),
-        }
+        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
+        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
     }
 }
 

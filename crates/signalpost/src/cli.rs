@@ -83,6 +83,11 @@ pub(crate) enum Command {
     Dispatcher,
     /// Run the control API alone: configure, look and operate over gRPC
     Admin,
+    /// Check the settings, or show where each comes from
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Bring the database's schema up to date
     Migrate(Migrate),
     /// Make the configured sources, destinations and mappings what a file says: in the database, or by asking a server
@@ -137,6 +142,14 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print what a shell needs to complete commands and flags
     Completions(Completions),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Whether the settings can be used: every mistake at once, files and certificates included
+    Check,
+    /// Every setting, its value, and where that came from; secrets as ***
+    Show,
 }
 
 #[derive(Debug, Args)]

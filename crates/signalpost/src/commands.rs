@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod destinations;
 pub(crate) mod dev;

@@ -5,21 +5,20 @@
 
 mod explain;
 mod layers;
+mod origin;
+mod reading;
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use figment::Figment;
-use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 use signalpost_core::secret::Secret;
-use signalpost_dispatcher::transport::ProxyVariables;
 
 use crate::cli::SettingsArgs;
 use crate::exit::Failure;
-use layers::{Flags, FromFiles, Variables};
+pub(crate) use origin::Shown;
+use reading::Reading;
 
 /// The file that is read when none is named.
 const USUAL_FILE: &str = "signalpost.toml";
@@ -151,66 +150,66 @@ impl Default for Shutdown {
     }
 }
 
+impl Traces {
+    fn mistakes(&self) -> Vec<String> {
+        let is_url = |url: &&String| url.starts_with("http://") || url.starts_with("https://");
+        let endpoint = self.endpoint.as_ref().filter(|url| !is_url(url)).map(|endpoint| {
+            format!(
+                "traces.endpoint = {endpoint:?}: it must be the URL of a collector that takes OTLP over gRPC, such as \
+                 http://localhost:4317"
+            )
+        });
+        let ratio = self.sample_ratio;
+        let ratio = (!(0.0..=1.0).contains(&ratio))
+            .then(|| format!("traces.sample_ratio = {ratio}: it must be from 0 to 1"));
+        endpoint.into_iter().chain(ratio).collect()
+    }
+}
+
 impl Settings {
-    /// Reads all layers of this process.
+    /// Reads all layers of this process. Refuses with every mistake there is.
     pub(crate) fn load(args: &SettingsArgs) -> anyhow::Result<Settings> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Settings::read(args, variables)
+        Settings::read(args, variables())
     }
 
     fn read(
         args: &SettingsArgs,
         variables: impl Iterator<Item = (String, String)>,
     ) -> anyhow::Result<Settings> {
-        let variables: HashMap<String, String> = variables.collect();
-        let proxy_variables = ProxyVariables::of(|name| variables.get(name).cloned());
-        let variables = Variables::new(variables.into_iter()).map_err(Failure::usage)?;
-        let flags = Flags::new(args).map_err(Failure::usage)?;
-        let mut layers = Figment::new();
-        if let Some(file) = file(args)? {
-            layers = layers.merge(FromFiles(Toml::file_exact(file)));
+        let (settings, mistakes) = Reading::new(args, variables)?.settings();
+        if mistakes.is_empty() {
+            return Ok(settings);
         }
-        layers = layers
-            .merge(FromFiles(variables.database_url()))
-            .merge(FromFiles(variables))
-            .merge(FromFiles(flags));
-        let mut settings: Settings = layers
-            .extract()
-            .map_err(|error| Failure::usage(anyhow::anyhow!("{}", explain::explain(error, &layers))))?;
-        settings.dispatcher.proxy_variables = proxy_variables;
-        settings.check()?;
-        Ok(settings)
+        Err(Failure::usage(anyhow::anyhow!("{}", mistakes.join("\n"))))
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        let refuse = |text: String| Err(Failure::usage(anyhow::anyhow!(text)));
-        if let Some(endpoint) = &self.traces.endpoint
-            && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
-        {
-            return refuse(format!(
-                "traces.endpoint = {endpoint:?}: it must be the URL of a collector that takes OTLP over gRPC, such as \
-                 http://localhost:4317"
-            ));
-        }
-        let ratio = self.traces.sample_ratio;
-        if !(0.0..=1.0).contains(&ratio) {
-            return refuse(format!("traces.sample_ratio = {ratio}: it must be from 0 to 1"));
-        }
-        if !(1..=1000).contains(&self.database.connections_max) {
-            let given = self.database.connections_max;
-            return refuse(format!("database.connections_max = {given}: it must be from 1 to 1000"));
-        }
-        if let Err(error) = self.ingest.check() {
-            return refuse(format!("ingest.{error}"));
-        }
-        if let Err(error) = self.dispatcher.check() {
-            return refuse(format!("dispatcher.{error}"));
-        }
-        if let Err(error) = self.admin.check() {
-            return refuse(format!("admin.{error}"));
-        }
-        Ok(())
+    /// Every setting with its value and where that came from.
+    pub(crate) fn shown(args: &SettingsArgs) -> anyhow::Result<Vec<Shown>> {
+        let reading = Reading::new(args, variables())?;
+        origin::shown(&reading).map_err(|mistake| Failure::usage(anyhow::anyhow!(mistake)))
+    }
+
+    /// The settings as far as they can be used, with the defaults in place of the others, and every mistake.
+    pub(crate) fn examine(args: &SettingsArgs) -> anyhow::Result<(Settings, Vec<String>)> {
+        Ok(Reading::new(args, variables())?.settings())
+    }
+
+    /// Values that could not work, beside those that can't be read.
+    fn mistakes(&self) -> Vec<String> {
+        let connections = self.database.connections_max;
+        let database = (!(1..=1000).contains(&connections))
+            .then(|| format!("database.connections_max = {connections}: it must be from 1 to 1000"));
+        let ingest = self.ingest.mistakes().into_iter().map(|error| format!("ingest.{error}"));
+        let dispatcher = self.dispatcher.mistakes().into_iter().map(|error| format!("dispatcher.{error}"));
+        let admin = self.admin.mistakes().into_iter().map(|error| format!("admin.{error}"));
+        self.traces
+            .mistakes()
+            .into_iter()
+            .chain(database)
+            .chain(ingest)
+            .chain(dispatcher)
+            .chain(admin)
+            .collect()
     }
 
     /// The database's address, or what to do to have one.
@@ -222,6 +221,11 @@ impl Settings {
             ))
         })
     }
+}
+
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The file that was named, which must be there; else the usual one, if it is.

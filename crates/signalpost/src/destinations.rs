@@ -87,5 +87,17 @@ fn verdict(files: &Files, problems: &[Problem], wanted: Wanted) -> anyhow::Resul
     }
 }
 
+/// The line of a setting in a file, counted from 1.
+pub(crate) fn line_of(file: &Path, setting: &[String]) -> Option<usize> {
+    let text = fs::read_to_string(file).ok()?;
+    let tree = formats::parse(file, 0, &text).ok()?;
+    let mut found = (&tree, 0);
+    for key in setting {
+        let member = found.0.members().iter().find(|member| member.key == *key)?;
+        found = (&member.value, member.key_place.span.start);
+    }
+    Some(text.get(..found.1)?.matches('\n').count() + 1)
+}
+
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
+    // Before the settings are loaded: what is wrong with them is what it says.
+    if let Command::Config { command } = &cli.command {
+        return commands::config::run(&cli.settings, command, cli.json);
+    }
     let mut settings = Settings::load(&cli.settings)?;
     if matches!(cli.command, Command::Dev(_)) && cli.settings.log.is_none() {
         "warn".clone_into(&mut settings.log.level); // what dev itself says is the news
@@ -60,6 +64,7 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Ingest => commands::serve::run(settings, Role::Ingest).await,
         Command::Dispatcher => commands::serve::run(settings, Role::Dispatcher).await,
         Command::Admin => commands::serve::run(settings, Role::Admin).await,
+        Command::Config { command: _ } => Ok(()), // ran before the settings were loaded
         Command::Migrate(args) => commands::migrate::run(&settings, &args, is_json).await,
         Command::Apply(args) => commands::apply::run(&settings, &args, is_json).await,
         Command::Preview(args) => commands::preview::run(&args, is_json),

@@ -79,6 +79,12 @@ pub(crate) fn storage(settings: &Settings, role: Role) -> anyhow::Result<Storage
     Storage::connect(&options).context("database.url").map_err(Failure::usage)
 }
 
+/// Whether the database's address can be read.
+pub(crate) fn check_database(settings: &Settings) -> anyhow::Result<()> {
+    let address = signalpost_storage::ConnectOptions::check(settings.database_url()?);
+    address.context("database.url")
+}
+
 /// The sealing keys as configured.
 pub(crate) fn sealing_keys(settings: &Settings) -> anyhow::Result<SealingKeys> {
     match &settings.secrets.sealing_keys {

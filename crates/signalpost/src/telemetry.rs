@@ -11,8 +11,8 @@ use crate::config::{Log, LogFormat};
 
 pub(crate) mod traces;
 
-/// Starts logging for the rest of the process. Refuses a filter that cannot be read.
-pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
+/// What is logged, as the setting says; refuses what cannot be read.
+pub(crate) fn filter(log: &Log) -> anyhow::Result<EnvFilter> {
     let refuse = || {
         anyhow::anyhow!(
             "log.level = {:?}: it must be error, warn, info, debug, trace, off, or a filter such as \
@@ -25,7 +25,12 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     if !log.level.split(',').all(is_level) {
         return Err(refuse());
     }
-    let filter = EnvFilter::builder().parse(&log.level).map_err(|_| refuse())?;
+    EnvFilter::builder().parse(&log.level).map_err(|_| refuse())
+}
+
+/// Starts logging for the rest of the process. Refuses a filter that cannot be read.
+pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
+    let filter = filter(log)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let started = match log.format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).with_target(false).try_init(),

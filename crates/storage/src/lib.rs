@@ -55,6 +55,13 @@ pub struct ConnectOptions {
     pub application_name: String,
 }
 
+impl ConnectOptions {
+    /// Whether an address can be read; connects nowhere.
+    pub fn check(url: &str) -> Result<(), StorageError> {
+        PgConnectOptions::from_str(url).map(drop).map_err(StorageError::Address)
+    }
+}
+
 /// The database: a pool of connections and the parts that use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Storage {

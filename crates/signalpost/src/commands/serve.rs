@@ -16,12 +16,14 @@ use crate::process::{self, Listeners, Role};
 pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     settings.database_url()?;
     if role != Role::Ingest {
-        let dispatcher = &settings.dispatcher;
-        Proxies::new(&dispatcher.proxy, &dispatcher.proxy_variables).map_err(Failure::usage)?;
         process::sealing_keys(&settings)?;
     }
-    if let Some(tls) = settings.ingest.tls.as_ref().filter(|_| role != Role::Dispatcher) {
-        tls::Server::load(tls).map_err(|error| Failure::usage(anyhow::anyhow!("ingest.{error}")))?;
+    if matches!(role, Role::Dispatcher | Role::Both) {
+        let dispatcher = &settings.dispatcher;
+        Proxies::new(&dispatcher.proxy, &dispatcher.proxy_variables).map_err(Failure::usage)?;
+    }
+    if matches!(role, Role::Ingest | Role::Both) {
+        check_tls("ingest", settings.ingest.tls.as_ref())?;
     }
     let grpc = match role {
         Role::Dispatcher | Role::Admin => None,
@@ -32,6 +34,9 @@ pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
         Role::Both => settings.admin.token.is_some(),
         Role::Ingest | Role::Dispatcher => false,
     };
+    if is_administered {
+        check_tls("admin", settings.admin.tls.as_ref())?;
+    }
     let admin = if is_administered { Some(bind(settings.admin.listen, "admin.listen").await?) } else { None };
     let http = bind(settings.http.listen, "http.listen").await?;
     let tasks = TaskTracker::new();
@@ -43,6 +48,12 @@ pub(crate) async fn run(settings: Settings, role: Role) -> anyhow::Result<()> {
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// Before anything is bound: what is wrong with a certificate is wrong usage.
+fn check_tls(section: &str, tls: Option<&tls::Config>) -> anyhow::Result<()> {
+    let loaded = tls.map(tls::Server::load).transpose();
+    loaded.map(drop).map_err(|error| Failure::usage(anyhow::anyhow!("{section}.{error}")))
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {

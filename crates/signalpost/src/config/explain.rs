@@ -1,7 +1,7 @@
 //! Explain: what is wrong with a setting, by key, value, place, and what is accepted.
 
 use figment::error::{Error, Kind};
-use figment::{Figment, Profile};
+use figment::{Figment, Metadata, Profile};
 use serde_json::Value;
 
 use super::Settings;
@@ -23,14 +23,18 @@ fn line(error: &Error, layers: &Figment) -> String {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", known.join(", ")),
         };
-        return format!("{}: there is no such setting{}; {hint}", path.join("."), place(error, &path));
+        return format!(
+            "{}: there is no such setting{}; {hint}",
+            path.join("."),
+            place(error, &path, layers)
+        );
     }
     let key = path.join(".");
     let given = layers.find_value(&key).ok().filter(|_| !key.is_empty() && !is_secret(&key));
     let given = given.and_then(|given| serde_json::to_string(&given).ok());
     let shown = given.map_or_else(|| key.clone(), |given| format!("{key} = {given}"));
     let colon = if shown.is_empty() { "" } else { ": " };
-    format!("{shown}{}{colon}{}", place(error, &path), said(&error.kind))
+    format!("{shown}{}{colon}{}", place(error, &path, layers), said(&error.kind))
 }
 
 fn said(kind: &Kind) -> String {
@@ -46,18 +50,28 @@ fn said(kind: &Kind) -> String {
 }
 
 /// ` (signalpost.toml)`, ` (SIGNALPOST_DATABASE__URL)`.
-fn place(error: &Error, path: &[String]) -> String {
-    let Some(metadata) = &error.metadata else { return String::new() };
+fn place(error: &Error, path: &[String], layers: &Figment) -> String {
+    let metadata = error.metadata.as_ref().or_else(|| layers.find_metadata(&path.join(".")));
+    metadata.map(|metadata| place_of(metadata, path)).unwrap_or_default()
+}
+
+pub(super) fn place_of(metadata: &Metadata, path: &[String]) -> String {
     let file = metadata.source.as_ref().and_then(figment::Source::file_path);
     let place = match file {
         Some(file) => file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned(),
-        None => metadata.interpolate(error.profile.as_ref().unwrap_or(&Profile::Default), path),
+        None => metadata.interpolate(&Profile::Default, path),
     };
     format!(" ({place})")
 }
 
-fn is_secret(key: &str) -> bool {
-    ["url", "sealing_keys", "key"].iter().any(|secret| key.rsplit('.').next() == Some(secret))
+/// Settings without a default, which the defaults therefore do not list.
+pub(super) const OPTIONAL: [&str; 4] =
+    ["database.url", "traces.endpoint", "secrets.sealing_keys", "admin.token"];
+
+/// What nobody may see: secrets, and what may hold a password; certificates by value are only long.
+pub(super) fn is_secret(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    ["url", "sealing_keys", "key", "token", "proxy", "certificate", "client_ca", "tls"].contains(&name)
 }
 
 /// The settings of a section.
@@ -68,10 +82,7 @@ pub(super) fn known_keys(section: &str) -> Vec<String> {
         _ => Vec::new(),
     };
     // What has no default is not written.
-    match section {
-        "database" => known.push("url".to_owned()),
-        "secrets" => known.push("sealing_keys".to_owned()),
-        _ => {}
-    }
+    let optional = OPTIONAL.iter().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.'));
+    known.extend(optional.map(str::to_owned));
     known
 }

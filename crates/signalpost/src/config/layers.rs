@@ -3,16 +3,20 @@
 //! Invariant: a setting `x` of any layer may be given as `x_file`, the path of a file that holds it; giving both in one
 //! layer is an error.
 
+use std::cell::RefCell;
 use std::fs;
+use std::path::PathBuf;
 
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
+use super::explain;
+use super::reading::Files;
 use crate::cli::SettingsArgs;
 
 const PREFIX: &str = "SIGNALPOST_";
-const SECTIONS: [&str; 9] =
-    ["database", "grpc", "http", "log", "traces", "secrets", "shutdown", "ingest", "dispatcher"];
+const SECTIONS: [&str; 10] =
+    ["database", "grpc", "http", "log", "traces", "secrets", "shutdown", "ingest", "dispatcher", "admin"];
 
 /// What flags of commands are read from; no settings of a process, whatever they look like.
 const FLAGS: [&str; 2] = ["admin_token", "admin_token_file"];
@@ -150,45 +154,84 @@ fn value(text: &str) -> Value {
     }
 }
 
-/// A layer whose `…_file` settings are read from those files.
-pub(super) struct FromFiles<P>(pub(super) P);
+/// A layer whose `…_file` settings are read from those files; what goes wrong is noted.
+pub(super) struct FromFiles<'a, P>(pub(super) P, pub(super) &'a RefCell<Files>);
 
-impl<P: Provider> Provider for FromFiles<P> {
+impl<P: Provider> Provider for FromFiles<'_, P> {
     fn metadata(&self) -> Metadata {
         self.0.metadata()
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut profiles = self.0.data()?;
+        let mut files = self.1.borrow_mut();
+        let mut read = Read { metadata: self.0.metadata(), files: &mut files, path: Vec::new() };
         for dict in profiles.values_mut() {
-            read_files(dict, false)?;
+            read.section(dict);
         }
         Ok(profiles)
     }
 }
 
-#[expect(clippy::result_large_err, reason = "figment's own error, made once at the start")]
-fn read_files(dict: &mut Dict, is_read_by_its_owner: bool) -> Result<(), Error> {
-    let named: Vec<String> = dict.keys().filter(|key| key.ends_with("_file")).cloned().collect();
-    for key in named {
-        let name = key.trim_end_matches("_file").to_owned();
-        if dict.contains_key(&name) {
-            return Err(Error::from(format!("both `{name}` and `{key}` are given; one is enough")));
+/// Reading the files of one layer.
+struct Read<'a> {
+    metadata: Metadata,
+    files: &'a mut Files,
+    /// Of the section at hand.
+    path: Vec<String>,
+}
+
+impl Read<'_> {
+    fn section(&mut self, dict: &mut Dict) {
+        for key in dict.keys().cloned().collect::<Vec<_>>() {
+            let name = key.strip_suffix("_file").unwrap_or(&key).to_owned();
+            let setting = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>().join(".");
+            if name == key {
+                // A later layer says by value what an earlier one read from a file.
+                self.files.paths.remove(&setting);
+            } else if let Some(value) = self.file(dict, &key, &name, &setting) {
+                dict.insert(name, value);
+            }
         }
-        let Some(path) = dict.remove(&key).and_then(Value::into_string) else {
-            return Err(Error::from(format!("`{key}` must be the path of a file")));
-        };
-        if is_read_by_its_owner {
-            dict.insert(name, Value::from(Dict::from([("file".to_owned(), Value::from(path))])));
-            continue;
+        for (key, value) in dict.iter_mut() {
+            if let Value::Dict(_, inner) = value
+                && self.path.last().is_none_or(|section| section != "tls")
+            {
+                self.path.push(key.clone());
+                self.section(inner);
+                self.path.pop();
+            }
         }
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::from(format!("`{key}`: {path} cannot be read: {error}")))?;
-        dict.insert(name, Value::from(text.trim_end_matches(['\n', '\r'])));
     }
-    // Certificates are read again while the process runs: their owner has to know the file.
-    dict.iter_mut().try_for_each(|(key, value)| match value {
-        Value::Dict(_, inner) => read_files(inner, key == "tls"),
-        _ => Ok(()),
-    })
+
+    /// The value that stands for a `…_file`, which is taken out.
+    fn file(&mut self, dict: &mut Dict, key: &str, name: &str, setting: &str) -> Option<Value> {
+        let given = dict.remove(key)?;
+        if dict.contains_key(name) {
+            self.mistake(key, &format!("`{name}` is given as well; one is enough"));
+            return None;
+        }
+        let Some(path) = given.into_string() else {
+            self.mistake(key, "it must be the path of a file");
+            return None;
+        };
+        self.files.paths.insert(setting.to_owned(), PathBuf::from(&path));
+        // Certificates are read again while the process runs: their owner has to know the file.
+        if self.path.last().is_some_and(|section| section == "tls") {
+            return Some(Value::from(Dict::from([("file".to_owned(), Value::from(path))])));
+        }
+        match fs::read_to_string(&path) {
+            Ok(text) => Some(Value::from(text.trim_end_matches(['\n', '\r']))),
+            Err(error) => {
+                self.mistake(key, &format!("{path} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn mistake(&mut self, key: &str, text: &str) {
+        let path: Vec<String> = self.path.iter().cloned().chain([key.to_owned()]).collect();
+        let place = explain::place_of(&self.metadata, &path);
+        self.files.mistakes.push(format!("{}{place}: {text}", path.join(".")));
+    }
 }

@@ -69,7 +69,10 @@ A setting comes from, later over earlier: its default; the file `signalpost.toml
 `DATABASE_URL`; environment variables (`database.url` is `SIGNALPOST_DATABASE__URL`); flags (`--set database.url=…`).\n\
 Any setting may be read from a file by adding `_file` to its name (`SIGNALPOST_DATABASE__URL_FILE`), which suits\n\
 secrets. An unknown key, or a value that cannot be used, ends the program with status 64 and names key, value, place and\n\
-what is accepted. Durations read `30s`, `4h`; sizes `32KiB`, `4MB`.\n";
+what is accepted; all mistakes at once. Durations read `30s`, `4h`; sizes `32KiB`, `4MB`.\n\n\
+`signalpost config check` says whether the settings can be used, and also reads what they name: files, certificates and\n\
+their keys, sealing keys, proxies. It connects nowhere. `signalpost config show` lists every setting with its value and\n\
+where that came from (default, file and line, variable, flag), secrets as `***`. Both have `--json`.\n";
 
 /// The example's comments and defaults as tables.
 fn page(example: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::Value;
 use signalpost_grpc::tls::Pem;
 
 use super::*;
@@ -78,6 +79,57 @@ fn a_wrong_value_is_refused_by_key_value_place_and_what_is_accepted() {
 }
 
 #[test]
+fn every_mistake_is_told_at_once() {
+    let file = "[database]\nconections_max = 3\n[log]\nformat = 'xml'\n[admin]\ntoken_file = '/nowhere'\n";
+    let said = with(file, &[("SIGNALPOST_INGEST__COMMITTERS", "many")], &["grpc.listen=here"]).unwrap_err();
+    for part in [
+        "admin.token_file (signalpost.toml): /nowhere cannot be read",
+        "database.conections_max: there is no such setting (signalpost.toml); did you mean `connections_max`?",
+        "log.format = \"xml\" (signalpost.toml): it must be one of text, json",
+        "ingest.committers = \"many\" (SIGNALPOST_INGEST__COMMITTERS): it must be a whole number",
+        "grpc.listen = \"here\" (--set grpc.listen)",
+    ] {
+        assert!(said.contains(part), "{said}\nshould say: {part}");
+    }
+    assert_eq!(said.lines().count(), 5, "{said}");
+    let said = with("[ingest]\ncommitters = 0\n[dispatcher]\nlease = '0s'\n", &[], &[]).unwrap_err();
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[test]
+fn each_setting_says_where_it_came_from_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, token) = (folder.path().join("signalpost.toml"), folder.path().join("token"));
+    fs::write(&token, "a-token-of-sixteen-characters").unwrap();
+    let file =
+        "# settings\n[ingest]\ncommitters = 1\n\n[ingest.tls]\ncertificate_file = '/tls.crt'\nkey = 'hush'\n";
+    fs::write(&path, file).unwrap();
+    let set = vec!["log.level=debug".to_owned()];
+    let args = SettingsArgs { config: Some(path), set, ..SettingsArgs::default() };
+    let variables = [
+        ("DATABASE_URL", "postgres://hush"),
+        ("SIGNALPOST_ADMIN__TOKEN_FILE", token.to_str().unwrap()),
+        ("SIGNALPOST_DISPATCHER__PROXY", "http://u:hush@p:1"),
+    ];
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let shown = origin::shown(&Reading::new(&args, variables).unwrap()).unwrap();
+    let of = |key: &str| {
+        let one = shown.iter().find(|shown| shown.key == key).unwrap();
+        (one.value.clone().unwrap_or_default(), one.origin.clone())
+    };
+    assert_eq!(of("ingest.committers"), (1.into(), "signalpost.toml:3".to_owned()));
+    assert_eq!(of("ingest.tls.certificate"), ("/tls.crt".into(), "signalpost.toml:6".to_owned()));
+    assert_eq!(of("ingest.tls.key"), ("***".into(), "signalpost.toml:7".to_owned()));
+    assert_eq!(of("log.level"), ("debug".into(), "--set log.level".to_owned()));
+    assert_eq!(of("database.url"), ("***".into(), "DATABASE_URL".to_owned()));
+    assert_eq!(of("database.connections_max"), (16.into(), "default".to_owned()));
+    assert_eq!(of("secrets.sealing_keys"), (Value::Null, "not set".to_owned()));
+    let from_file = format!("SIGNALPOST_ADMIN__TOKEN_FILE ({})", token.display());
+    assert_eq!(of("admin.token"), ("***".into(), from_file));
+    assert!(shown.iter().all(|one| !format!("{:?}", one.value).contains("hush")));
+}
+
+#[test]
 fn certificates_stay_in_their_files_and_later_layers_win() {
     let file = "[ingest.tls]\ncertificate_file = '/tls.crt'\nkey_file = '/tls.key'\n";
     let tls =
@@ -97,7 +149,12 @@ fn a_secret_may_come_from_a_file() {
     let settings = with("", &[("SIGNALPOST_DATABASE__URL_FILE", path)], &[]).unwrap();
     assert_eq!(settings.database_url().unwrap(), "postgres://from-file");
     let both = [("SIGNALPOST_DATABASE__URL_FILE", path), ("SIGNALPOST_DATABASE__URL", "x")];
-    assert!(with("", &both, &[]).unwrap_err().contains("both `url` and `url_file` are given"));
+    let said = with("", &both, &[]).unwrap_err();
+    assert_eq!(
+        said,
+        "database.url_file (SIGNALPOST_DATABASE__URL_FILE): `url` is given as well; one is enough"
+    );
     let missing = with("[database]\nurl_file = '/nowhere/at/all'\n", &[], &[]).unwrap_err();
-    assert!(missing.contains("`url_file`: /nowhere/at/all cannot be read"), "{missing}");
+    let says = "database.url_file (signalpost.toml): /nowhere/at/all cannot be read";
+    assert!(missing.starts_with(says), "{missing}");
 }
