@@ -49,6 +49,8 @@ struct State {
     verifier: Option<Hmac<Sha1>>,
     mood: Mutex<Mood>,
     requests: AtomicU64,
+    at_a_time: AtomicU64,
+    most_at_a_time: AtomicU64,
     unverified: AtomicU64,
     arrivals: Mutex<Option<Vec<(u64, Instant)>>>,
 }
@@ -64,6 +66,8 @@ impl Receiver {
                 .map(|secret| Hmac::new_from_slice(secret.as_bytes()).expect("any length will do")),
             mood: Mutex::new(Mood::Good),
             requests: AtomicU64::new(0),
+            at_a_time: AtomicU64::new(0),
+            most_at_a_time: AtomicU64::new(0),
             unverified: AtomicU64::new(0),
             arrivals: Mutex::new(None),
         });
@@ -83,6 +87,11 @@ impl Receiver {
     /// Requests that came, whatever the answer.
     pub(crate) fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::Relaxed)
+    }
+
+    /// The most requests that were here at a time.
+    pub(crate) fn most_at_a_time(&self) -> u64 {
+        self.state.most_at_a_time.load(Ordering::Relaxed)
     }
 
     /// Requests whose signature was wrong or missing.
@@ -124,6 +133,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Fu
     let signature = request.headers().get("x-signature").cloned();
     let body = request.into_body().collect().await.map_err(|_| Broken)?.to_bytes();
     state.requests.fetch_add(1, Ordering::Relaxed);
+    let _here = Here::new(state);
     let mood = *state.mood.lock().expect("nothing panics while it is held");
     match mood {
         Mood::Good => {}
@@ -147,6 +157,23 @@ async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Fu
         }
     }
     Ok(status(StatusCode::OK))
+}
+
+/// A request that is here, until it is dropped.
+struct Here<'state>(&'state State);
+
+impl<'state> Here<'state> {
+    fn new(state: &'state State) -> Self {
+        let now = state.at_a_time.fetch_add(1, Ordering::Relaxed) + 1;
+        state.most_at_a_time.fetch_max(now, Ordering::Relaxed);
+        Self(state)
+    }
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.0.at_a_time.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn status(status: StatusCode) -> Response<Full<Bytes>> {

@@ -52,3 +52,10 @@ pub(crate) fn machine() -> String {
     let model = model.map_or("unknown processor", |(_, name)| name.trim());
     format!("{cores} cores, {model}")
 }
+
+/// Microseconds as milliseconds.
+pub(crate) fn milliseconds(microseconds: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let microseconds = microseconds as f64;
+    microseconds / 1000.0
+}

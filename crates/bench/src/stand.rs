@@ -59,6 +59,12 @@ impl Stand {
         Ok(())
     }
 
+    /// The lanes: destination and mapping id.
+    pub(crate) async fn lanes(&self) -> Result<Vec<(String, i64)>> {
+        let statement = "SELECT d.name, m.id FROM signalpost.mappings m JOIN signalpost.destinations d ON d.id = m.destination_id";
+        Ok(sqlx::query_as(statement).fetch_all(self.storage.pool()).await?)
+    }
+
     /// Starts a process of Signalpost and waits until it is ready.
     pub(crate) async fn run(&self, role: Role) -> Result<Process> {
         let log = self.folder.path().join(format!("{}.log", role.name()));

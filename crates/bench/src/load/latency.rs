@@ -10,7 +10,7 @@ use crate::{
     events::Events,
     ledger::Ledger,
     receiver::Receiver,
-    report::Report,
+    report::{self, Report},
     sender::Sender,
     stand::{self, Process, Role, SECRET, Stand, WRITE_KEY, until},
     usage,
@@ -86,8 +86,7 @@ pub(super) async fn idle(report: &mut Report) -> Result<()> {
 
 fn note(report: &mut Report, what: &str, times: &Histogram<u64>, goals: (&str, &str)) {
     for (quantile, name, goal) in [(0.5, "p50", goals.0), (0.99, "p99", goals.1)] {
-        #[expect(clippy::cast_precision_loss, reason = "microseconds, far below 2^52")]
-        let milliseconds = times.value_at_quantile(quantile) as f64 / 1000.0;
+        let milliseconds = report::milliseconds(times.value_at_quantile(quantile));
         report.note(format!("{what}: {name}"), format!("{milliseconds:.2} ms"), goal);
     }
 }

@@ -1,6 +1,7 @@
 //! Throughput: as many events as it takes, from the first call to the last arrival, with what they cost.
 
 use std::{
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -91,7 +92,7 @@ pub(super) async fn measure(
     let (wal, cpu) = (stand.wal_bytes().await?, usage::cpu_seconds(process.pid()));
     let postgres = usage::tree_cpu_seconds(stand.postgres_pid());
     let begin = Instant::now();
-    send(&process.ingest(), count, events, &ledger).await?;
+    send(&process.ingest(), 0..count, events, &ledger).await?;
     let sent = begin.elapsed();
     until("every event arrives", Duration::from_mins(5), async || Ok(ledger.arrived() == count)).await?;
     let took = begin.elapsed();
@@ -148,14 +149,20 @@ async fn yardstick(shape: Shape, stand: &Stand, events: &Arc<Events>, lasting: D
 }
 
 /// Two streams of 500 events a message, 16 messages unacknowledged at most.
-async fn send(ingest: &str, count: u64, events: &Arc<Events>, ledger: &Arc<Ledger>) -> Result<()> {
+pub(super) async fn send(
+    ingest: &str,
+    numbers: Range<u64>,
+    events: &Arc<Events>,
+    ledger: &Arc<Ledger>,
+) -> Result<()> {
     let sender = Sender {
         ingest: ingest.to_owned(),
         write_key: WRITE_KEY.to_owned(),
         events: Arc::clone(events),
         ledger: Arc::clone(ledger),
     };
-    let half = count / 2;
-    tokio::try_join!(sender.stream(0..half, 500, 16), sender.stream(half..count, 500, 16))?;
+    let half = numbers.start.midpoint(numbers.end);
+    let (first, second) = (numbers.start..half, half..numbers.end);
+    tokio::try_join!(sender.stream(first, 500, 16), sender.stream(second, 500, 16))?;
     Ok(())
 }
