@@ -19,6 +19,8 @@ mod deliver;
 mod dev;
 #[path = "e2e/probes.rs"]
 mod probes;
+#[path = "e2e/stopped.rs"]
+mod stopped;
 #[path = "e2e/tls.rs"]
 mod tls;
 #[path = "e2e/traces.rs"]

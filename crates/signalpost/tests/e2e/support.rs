@@ -165,9 +165,14 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
     /// SIGTERM, and its exit status.
     pub(crate) async fn terminate(mut self) -> Option<i32> {
-        terminate(&self.child);
+        self.signal("TERM");
         eventually("it ends", async || self.child.try_wait().expect("it can be asked")).await.code()
     }
 }
@@ -190,8 +195,12 @@ async fn get(port: u16, path: &str) -> Option<String> {
 
 /// SIGTERM.
 pub(crate) fn terminate(child: &Child) {
+    signal(child, "TERM");
+}
+
+fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
-    Command::new("sh").args(["-c", "kill -s TERM \"$1\"", "sh", &pid]).status().expect("a shell");
+    Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid]).status().expect("a shell");
 }
 
 pub(crate) fn free_port() -> u16 {
