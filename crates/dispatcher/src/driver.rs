@@ -275,7 +275,7 @@ impl<T: Transport> Driver<T> {
     fn beaten(&mut self, now: Moment, heartbeat: Heartbeat) {
         match heartbeat.result {
             Some(Ok(answer)) => {
-                self.outage.is_over();
+                self.outage.is_over("renew the lease");
                 let owned = ownership::owned(&answer);
                 let is_valid = self.decisions.beaten(now, heartbeat.sent_at, &heartbeat.released, &owned);
                 let beat = if is_valid { Beat::Renewed } else { Beat::Late };

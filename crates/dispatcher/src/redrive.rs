@@ -47,7 +47,11 @@ impl Redriver {
 
     /// Takes a step if one is due; how long to wait for the next.
     async fn go_on(&self) -> Duration {
-        self.step().await.unwrap_or_else(|error| {
+        let step = self.step().await;
+        if step.is_ok() {
+            self.outage.is_over("take a step of a redrive");
+        }
+        step.unwrap_or_else(|error| {
             if error.is_transient() {
                 self.outage.began("take a step of a redrive", &error);
             } else {

@@ -48,7 +48,7 @@ pub enum StorageError {
 
 impl StorageError {
     /// Whether the same operation may succeed later without anyone changing anything: the database is away, restarting,
-    /// out of connections, or two transactions got in each other's way.
+    /// read-only, out of connections or disk, or two transactions got in each other's way.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Statement(error) | Self::Migration(MigrateError::Execute(error)) => is_transient(error),
@@ -87,10 +87,10 @@ fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// SQLSTATE classes and codes: connection (08), resources (53), shutdown and start-up (57P), system (58), time-outs
-/// (57014), deadlock and serialisation (40).
+/// SQLSTATE classes and codes: connection (08), resources and a full disk (53), shutdown and start-up (57P), system (58),
+/// time-outs (57014), deadlock and serialisation (40), read-only (25006), as a standby is until it is promoted.
 fn has_transient_code(error: &dyn DatabaseError) -> bool {
     error.code().is_some_and(|code| {
-        ["08", "40", "53", "57P", "57014", "58"].iter().any(|class| code.starts_with(class))
+        ["08", "25006", "40", "53", "57P", "57014", "58"].iter().any(|class| code.starts_with(class))
     })
 }

@@ -4,6 +4,7 @@
 
 mod deliver;
 mod egress;
+mod faults;
 mod hostile;
 mod housekeeping;
 mod lane_states;

@@ -146,11 +146,12 @@ impl World {
     pub(crate) fn dispatcher_with(&self, config: Config) -> Dispatcher {
         let config = Config { lease: LEASE, poll: Duration::from_millis(500), ..config };
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let metrics = Metrics::register(&mut Registry::default());
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
         let running = run(config, self.storage.clone(), keys(), metrics, stop.clone(), abort.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
         let task = tokio::spawn(async move { running.await.unwrap() });
-        Dispatcher { stop, abort, task }
+        Dispatcher { stop, abort, task, registry }
     }
 
     pub(crate) async fn count(&self, table: &str) -> i64 {
@@ -174,6 +175,7 @@ pub(crate) struct Dispatcher {
     stop: CancellationToken,
     abort: CancellationToken,
     task: JoinHandle<()>,
+    registry: Registry,
 }
 
 impl Dispatcher {
@@ -185,6 +187,14 @@ impl Dispatcher {
     pub(crate) async fn abort(self) {
         self.abort.cancel();
         self.task.await.unwrap();
+    }
+
+    /// What a metric without labels shows.
+    pub(crate) fn metric(&self, name: &str) -> i64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in {text}")).parse().unwrap()
     }
 
     /// As if the process were killed: nothing is given back.
