@@ -191,7 +191,13 @@ pub(super) fn row(mapping_id: i64, numbers: std::ops::Range<u64>, events: &Event
     let event_count = i32::try_from(numbers.end - numbers.start).unwrap_or(i32::MAX);
     let texts: Vec<String> =
         numbers.map(|number| String::from_utf8_lossy(&events.event(number)).into_owned()).collect();
-    NewBatch { mapping_id, event_count, payload: format!("[{}]", texts.join(",")), target: None }
+    NewBatch {
+        mapping_id,
+        event_count,
+        payload: format!("[{}]", texts.join(",")),
+        target: None,
+        traces: None,
+    }
 }
 
 fn milliseconds(times: &Histogram<u64>, quantile: f64) -> f64 {
