@@ -5,23 +5,34 @@
 //! secret that was made.
 
 mod access;
+mod attempts;
+mod audit;
 mod auth;
 mod check;
 mod config;
+mod configuration;
 mod convert;
+mod dead;
 mod destinations;
 mod door;
+mod explain;
+mod lanes;
 mod made;
 mod mappings;
 mod metrics;
 mod names;
+mod operate;
 mod page;
+mod preview;
+mod redrives;
+mod scope;
 mod server;
 mod service;
 mod sources;
 mod status;
 mod tokens;
+mod trying;
 
 pub use config::{Config, ConfigError};
 pub use metrics::Metrics;
-pub use server::{RunError, run};
+pub use server::{Means, ReadDestinations, RunError, run};

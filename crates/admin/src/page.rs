@@ -42,9 +42,20 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
     }
 
     /// The page, and the token of the next; empty when there is none.
-    pub(crate) fn cut<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
-        let has_more = found.len() > self.size;
-        found.truncate(self.size);
+    pub(crate) fn cut<T>(&self, found: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
+        self.cut_at(found, false, key)
+    }
+
+    /// The same where the last that was found is one too many although the page is not full, for its size in bytes.
+    pub(crate) fn cut_at<T>(
+        &self,
+        mut found: Vec<T>,
+        last_is_too_many: bool,
+        key: impl Fn(&T) -> K,
+    ) -> (Vec<T>, String) {
+        let size = if last_is_too_many { (found.len() - 1).clamp(1, self.size) } else { self.size };
+        let has_more = found.len() > size;
+        found.truncate(size);
         let token = found.last().filter(|_| has_more).map(|last| {
             URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key(last)).expect("keys are plain values"))
         });

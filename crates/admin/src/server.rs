@@ -6,10 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalpost_dispatcher::transport::Client;
 use signalpost_grpc::guard::Guard;
 use signalpost_proto::v1::admin_service_server::AdminServiceServer;
-use signalpost_storage::{SealingKeys, Storage};
+use signalpost_storage::{SealingKeys, Storage, Wanted};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -33,6 +35,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the database is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many may watch attempts at a time: each look costs the database something.
+const WATCHERS_MAX: usize = 16;
 /// The names under which the standard health service answers.
 const HEALTH_NAMES: [&str; 2] = ["", "signalpost.v1.AdminService"];
 
@@ -53,13 +57,27 @@ pub enum RunError {
     Serve(#[source] tonic::transport::Error),
 }
 
+/// Reads a destinations file that came as JSON; every mistake by its place.
+pub type ReadDestinations = fn(&str) -> Result<Wanted, Vec<(String, String)>>;
+
+/// What the control API needs of the process it runs in.
+pub struct Means {
+    /// The database.
+    pub storage: Storage,
+    /// What secrets are sealed with.
+    pub keys: SealingKeys,
+    /// How receivers are reached.
+    pub transport: Client,
+    /// How a destinations file is read.
+    pub read_destinations: ReadDestinations,
+}
+
 /// Serves the control API on this listener until `stop`: then no new call is taken, those under way are finished, and
 /// `run` returns.
 pub async fn run(
     config: Config,
     listener: TcpListener,
-    storage: Storage,
-    keys: SealingKeys,
+    means: Means,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
@@ -67,12 +85,20 @@ pub async fn run(
     let address = listener.local_addr().ok();
     let stop = stop.child_token();
     let _stopped_in_any_case = stop.clone().drop_guard();
-    let storage = storage.for_operators(config.connections_max, config.statement_timeout);
+    let storage = means.storage.for_operators(config.connections_max, config.statement_timeout);
     let (mut health, health_service) = tonic_health::server::health_reporter();
     let tls = config.tls.as_ref().map(signalpost_grpc::tls::Server::load).transpose()?;
     let is_tls = tls.is_some();
     let incoming = signalpost_grpc::listen(listener, tls, metrics.grpc.clone());
-    let routes = routes(&config, storage.clone(), keys, metrics, health_service)?;
+    let service = Service {
+        storage: storage.clone(),
+        keys: Arc::new(means.keys),
+        transport: means.transport,
+        read_destinations: means.read_destinations,
+        watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        stop: stop.clone(),
+    };
+    let routes = routes(&config, service, metrics, health_service)?;
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_routes(routes)
@@ -103,15 +129,13 @@ pub async fn run(
 /// Our service behind its door; health and reflection, which tell nothing that is not public.
 fn routes(
     config: &Config,
-    storage: Storage,
-    keys: SealingKeys,
+    service: Service,
     metrics: Metrics,
     health: HealthServer<impl Health>,
 ) -> Result<Routes, RunError> {
-    let tokens = Tokens::new(config.token.as_ref(), storage.tokens());
+    let tokens = Tokens::new(config.token.as_ref(), service.storage.tokens());
     let keeper = Arc::new(Keeper { tokens, guard: Guard::new(metrics.grpc.clone()), metrics });
-    let service = AdminServiceServer::new(Service { storage, keys: Arc::new(keys) })
-        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let service = AdminServiceServer::new(service).max_decoding_message_size(REQUEST_BYTES_MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(signalpost_proto::DESCRIPTORS)

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use signalpost_storage::{EditError, StorageError, TokenRole};
+use signalpost_storage::{ApplyError, EditError, StorageError, TokenRole};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use tracing::error;
@@ -113,6 +113,26 @@ pub(crate) fn edit(error: EditError) -> Status {
         EditError::Seal { .. } => (Code::FailedPrecondition, "SEALING_KEY"),
     };
     Status::with_error_details(code, chain(&error), info(reason))
+}
+
+/// A file could not be applied.
+pub(crate) fn apply(error: ApplyError) -> Status {
+    match error {
+        ApplyError::Storage(error) => storage(error),
+        error => precondition(chain(&error)),
+    }
+}
+
+/// What was asked for is not there, in words of the database.
+pub(crate) fn not_found_saying(message: String) -> Status {
+    Status::with_error_details(Code::NotFound, message, info("NOT_FOUND"))
+}
+
+/// Too many watch already.
+pub(crate) fn too_many_watch() -> Status {
+    let mut details = info("WATCHERS_LIMIT");
+    details.set_retry_info(Some(RETRY_SOON));
+    Status::with_error_details(Code::ResourceExhausted, "too many watch the attempts already", details)
 }
 
 fn info(reason: &str) -> ErrorDetails {

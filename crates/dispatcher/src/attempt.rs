@@ -123,7 +123,12 @@ fn seconds() -> i64 {
     DateTime::<Utc>::from(std::time::SystemTime::now()).timestamp()
 }
 
-fn answered(answer: &Answer, events: u32, body_bytes: usize, latency: std::time::Duration) -> Attempted {
+pub(crate) fn answered(
+    answer: &Answer,
+    events: u32,
+    body_bytes: usize,
+    latency: std::time::Duration,
+) -> Attempted {
     let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let now = sent_at(&answer.headers).unwrap_or(DateTime::<Utc>::MAX_UTC);
     if answer.status == MULTI_STATUS

@@ -126,13 +126,16 @@ fn compile_mapping(
         passes_trace_on: delivery.propagate_traceparent,
         target,
         signers: signers(destination)?,
-        egress: Egress {
-            timeout: delivery.timeout,
-            allow: delivery.allow.clone().into(),
-            trust: trust(destination)?,
-        },
+        egress: egress(destination)?,
     };
     Ok((lane, route))
+}
+
+/// What all requests of a destination may do.
+pub(crate) fn egress(destination: &Destination) -> Result<Egress, String> {
+    let delivery = &destination.delivery;
+    let trust = trust(destination)?;
+    Ok(Egress { timeout: delivery.timeout, allow: delivery.allow.clone().into(), trust })
 }
 
 /// Whom the destination trusts, and what it shows; none: the machine's authorities, and nothing.
@@ -153,7 +156,8 @@ fn trust(destination: &Destination) -> Result<Option<Arc<Trust>>, String> {
     })
 }
 
-fn signers(destination: &Destination) -> Result<Signers, String> {
+/// What all requests of a destination are signed with.
+pub(crate) fn signers(destination: &Destination) -> Result<Signers, String> {
     let signer =
         |secret: &Option<Secret>| secret.as_ref().filter(|secret| !secret.is_empty()).map(Signer::new);
     let Secrets { previous_shared_secret, webhook_secret, previous_webhook_secret, client_key: _ } =

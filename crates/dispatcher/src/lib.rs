@@ -23,6 +23,7 @@ pub mod simulation;
 mod survey;
 mod trace;
 pub mod transport;
+pub mod trial;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,13 +76,18 @@ pub async fn run(
     abort: CancellationToken,
 ) -> Result<(), RunError> {
     config.check()?;
+    let client = client(&config)?;
+    run_with(config, storage, keys, client, metrics, stop, abort).await
+}
+
+/// The transport with which receivers are reached, as configured.
+pub fn client(config: &Config) -> Result<Client, RunError> {
     let proxies = Proxies::new(&config.proxy, &config.proxy_variables)?;
     if let Some(proxies) = &proxies {
         info!(%proxies, "requests to receivers go through a proxy");
     }
-    let client =
-        Client::new(system_lookup(), config.connection_idle, RootCertStore::empty())?.through(proxies);
-    run_with(config, storage, keys, client, metrics, stop, abort).await
+    let client = Client::new(system_lookup(), config.connection_idle, RootCertStore::empty())?;
+    Ok(client.through(proxies))
 }
 
 /// As [`run`], with a transport of the caller's.

@@ -15,13 +15,20 @@ use signalpost_proto::v1::event::Form;
 
 /// Why an event is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// It holds no form of event.
     #[error("the event holds neither `json` nor a typed event such as `track`")]
     NoForm,
+    /// It holds two.
     #[error("`json` stands beside typed fields; put everything into the JSON")]
     TwoForms,
+    /// A time that JSON could not express.
     #[error("`{field}` is no time between the years 0 and 9999")]
-    Time { field: &'static str },
+    Time {
+        /// Which.
+        field: &'static str,
+    },
+    /// The event itself is none.
     #[error(transparent)]
     Event(#[from] EventError),
 }
@@ -63,7 +70,7 @@ impl Refusal {
 }
 
 /// The event as JSON text: untouched when it came as JSON.
-pub(crate) fn json(event: &Event) -> Result<Cow<'_, [u8]>, Refusal> {
+pub fn json(event: &Event) -> Result<Cow<'_, [u8]>, Refusal> {
     match &event.form {
         None => Err(Refusal::NoForm),
         Some(Form::Json(_)) if has_typed_fields(event) => Err(Refusal::TwoForms),

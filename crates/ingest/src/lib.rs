@@ -23,5 +23,6 @@ mod stream;
 mod trace;
 
 pub use config::{Config, ConfigError};
+pub use decode::{Refusal, json as event_json};
 pub use metrics::Metrics;
 pub use server::{RunError, run};

@@ -9,6 +9,7 @@ mod formats;
 pub(crate) mod part;
 mod problem;
 mod read;
+mod remote;
 mod tree;
 mod write;
 
@@ -22,6 +23,7 @@ use signalpost_storage::Wanted;
 use crate::exit::Failure;
 use problem::{Files, Problem, Severity};
 use read::Reader;
+pub(crate) use remote::read_json;
 pub(crate) use write::to_json;
 
 /// A file that can be applied.

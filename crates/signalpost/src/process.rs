@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
+use crate::destinations;
 use crate::exit::Failure;
 use crate::http::{self, Parts, Probes};
 use crate::lifecycle::Lifecycle;
@@ -149,10 +150,15 @@ async fn work(
             });
         }
         if let (Some(listener), Some(metrics)) = (admin, shown.admin) {
-            let (admin, keys) = (settings.admin.clone(), sealing_keys(settings)?);
-            let (storage, stop) = (storage.clone(), lifecycle.stop.clone());
+            let means = signalpost_admin::Means {
+                storage: storage.clone(),
+                keys: sealing_keys(settings)?,
+                transport: signalpost_dispatcher::client(&settings.dispatcher)?,
+                read_destinations: destinations::read_json,
+            };
+            let (admin, stop) = (settings.admin.clone(), lifecycle.stop.clone());
             parts.spawn(async move {
-                let run = signalpost_admin::run(admin, listener, storage, keys, metrics, stop);
+                let run = signalpost_admin::run(admin, listener, means, metrics, stop);
                 run.await.context("the control API ended")
             });
         }

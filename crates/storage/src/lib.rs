@@ -6,8 +6,10 @@
 mod catalog;
 mod diagnosis;
 mod error;
+mod inspect;
 mod metrics;
 mod notify;
+mod operate;
 mod queue;
 mod redrive;
 mod retention;
@@ -30,8 +32,13 @@ pub use catalog::{
 };
 pub use diagnosis::{Diagnosis, DispatcherFacts, OpenTransaction, ServerFacts, TableFacts};
 pub use error::StorageError;
+pub use inspect::{
+    AttemptFilter, AttemptKey, AttemptView, AuditView, DeadKey, DeadQuery, DeadView, FoundBatch,
+    FoundRejected, Inspection, LaneView, NamedLane, RejectedView,
+};
 pub use metrics::Metrics;
 pub use notify::{Channel, Wakeups};
+pub use operate::{Operations, Purged};
 pub use queue::{
     AttemptLog, BreakerState, BuryReason, BuryRow, DeepLane, Depth, Found, Hold, LaneState, NewBatch,
     NewRejected, Owned, OwnerId, OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled, Settlement,
@@ -131,6 +138,16 @@ impl Storage {
     /// What is configured.
     pub fn catalog(&self) -> CatalogStore {
         CatalogStore::new(self.pool.clone())
+    }
+
+    /// What operators look at.
+    pub fn inspect(&self) -> Inspection {
+        Inspection::new(self.pool.clone())
+    }
+
+    /// What operators do to lanes.
+    pub fn operate(&self) -> Operations {
+        Operations::new(self.pool.clone())
     }
 
     /// Who may call `AdminService`.

@@ -5,6 +5,10 @@
 mod access;
 mod audit;
 mod catalog;
+mod explain;
+mod look;
+mod operate;
+mod preview;
 mod publish;
 mod secrets;
 mod setup;

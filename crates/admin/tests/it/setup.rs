@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use prometheus_client::registry::Registry;
-use signalpost_admin::{Config, Metrics, RunError};
+use signalpost_admin::{Config, Means, Metrics, RunError};
 use signalpost_core::secret::Secret;
 use signalpost_proto::v1::admin_service_client::AdminServiceClient;
 use signalpost_proto::v1::{
@@ -43,6 +43,7 @@ impl tonic::service::Interceptor for Bearer {
 pub(crate) struct Admin {
     pub(crate) address: SocketAddr,
     pub(crate) storage: Storage,
+    url: String,
     stop: CancellationToken,
     _running: JoinSet<Result<(), RunError>>,
 }
@@ -56,9 +57,14 @@ impl Admin {
         Admin::at(signalpost_testkit::postgres().await.url, config, sealing_keys).await
     }
 
+    /// Another one on the same database, with other sealing keys.
+    pub(crate) async fn beside(other: &Admin, sealing_keys: &str) -> Admin {
+        Admin::at(other.url.clone(), Config::default(), sealing_keys).await
+    }
+
     pub(crate) async fn at(url: String, config: Config, sealing_keys: &str) -> Admin {
         let storage = Storage::connect(&ConnectOptions {
-            url,
+            url: url.clone(),
             connections_max: 8,
             application_name: "admin-test".to_owned(),
         })
@@ -70,8 +76,14 @@ impl Admin {
         let keys = SealingKeys::parse(sealing_keys).unwrap();
         let metrics = Metrics::register(&mut Registry::default());
         let mut running = JoinSet::new();
-        running.spawn(signalpost_admin::run(config, listener, storage.clone(), keys, metrics, stop.clone()));
-        Admin { address, storage, stop, _running: running }
+        let means = Means {
+            storage: storage.clone(),
+            keys,
+            transport: signalpost_dispatcher::client(&signalpost_dispatcher::Config::default()).unwrap(),
+            read_destinations: |_json| Err(vec![(String::new(), String::from("tested with the program"))]),
+        };
+        running.spawn(signalpost_admin::run(config, listener, means, metrics, stop.clone()));
+        Admin { address, storage, url, stop, _running: running }
     }
 
     /// With the mapping "shop/warehouse/orders", and a client of role admin.

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use super::{
     CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource,
     sealing::{self, Sealed},
-    secrets,
+    secrets, set_actor,
 };
 use crate::StorageError;
 pub use difference::{Change, ChangeKind, FieldChange};
@@ -102,9 +102,22 @@ impl CatalogStore {
         prune: bool,
         dry_run: bool,
     ) -> Result<Vec<Change>, ApplyError> {
+        self.apply_as("", wanted, keys, prune, dry_run).await
+    }
+
+    /// The same for somebody whom the audit log is to name.
+    pub async fn apply_as(
+        &self,
+        actor: &str,
+        wanted: &Wanted,
+        keys: &SealingKeys,
+        prune: bool,
+        dry_run: bool,
+    ) -> Result<Vec<Change>, ApplyError> {
         check_names(wanted)?;
         let unlisted = if prune { Unlisted::Remove } else { Unlisted::Keep };
         let mut transaction = self.pool.begin().await?;
+        set_actor(&mut transaction, actor).await?;
         statements::take_turns(&mut transaction).await?;
         let mut changes = Vec::new();
         for source in &wanted.sources {

@@ -110,7 +110,7 @@ impl Edit {
 }
 
 /// Says who acts for as long as the transaction lasts.
-async fn set_actor(connection: &mut PgConnection, actor: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn set_actor(connection: &mut PgConnection, actor: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT set_config('signalpost.actor', $1, true)", actor).fetch_one(connection).await?;
     Ok(())
 }
