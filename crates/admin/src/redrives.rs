@@ -79,7 +79,7 @@ pub(crate) async fn control(
     match request.events_per_second {
         Some(events_per_second) => pace(events_per_second, &mut mistakes),
         None if control.is_none() => {
-            mistakes.push("control", "say what to do: PAUSE, RESUME, CANCEL, or another pace")
+            mistakes.push("control", "say what to do: PAUSE, RESUME, CANCEL, or another pace");
         }
         None => {}
     }

@@ -11,6 +11,8 @@ mod walk;
 mod clients;
 #[path = "e2e/compose.rs"]
 mod compose;
+#[path = "e2e/configuration.rs"]
+mod configuration;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/deliver.rs"]

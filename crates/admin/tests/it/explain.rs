@@ -25,7 +25,8 @@ async fn fate(client: &mut Client, message_id: &str, event: Option<&str>) -> Exp
 async fn an_event_is_found_where_it_is() {
     let (admin, mut client) = Admin::with_shop().await;
     let payload = r#"[{"messageId":"m-queued"}]"#.to_owned();
-    let batch = NewBatch { mapping_id: admin.orders().await, event_count: 1, payload, target: None };
+    let batch =
+        NewBatch { mapping_id: admin.orders().await, event_count: 1, payload, target: None, traces: None };
     admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
     admin
         .execute(

@@ -69,15 +69,13 @@ async fn whoever_watches_is_told_each_attempt_once_and_nothing_of_before() {
     attempts(&admin).await;
     let mut stream = client.watch_attempts(WatchAttemptsRequest::default()).await.unwrap().into_inner();
     for number in [7, 8] {
-        sqlx::query(
-            "INSERT INTO signalpost.attempts (mapping_id, started_at, batch_id, attempt, outcome, event_count, body_bytes,
-                                              latency_ms)
-             SELECT id, now() - interval '1 second', gen_random_uuid(), $1, 'delivered', 1, 1, 900 FROM signalpost.mappings",
-        )
-        .bind(number)
-        .execute(admin.storage.pool())
-        .await
-        .unwrap();
+        let statement = "INSERT INTO signalpost.attempts (mapping_id, started_at, batch_id, attempt, outcome, event_count,
+                                                          body_bytes, latency_ms)
+                         SELECT id, now() - interval '1 second', gen_random_uuid(), $1, 'delivered', 1, 1, 900
+                         FROM signalpost.mappings RETURNING attempt";
+        let inserted: i32 =
+            sqlx::query_scalar(statement).bind(number).fetch_one(admin.storage.pool()).await.unwrap();
+        assert_eq!(inserted, number);
         let told = tokio::time::timeout(PATIENCE, stream.message()).await.unwrap().unwrap().unwrap();
         assert_eq!(
             told.attempts.iter().map(|one| one.attempt).collect::<Vec<_>>(),
@@ -140,6 +138,7 @@ async fn a_lane_says_how_much_waits_and_the_audit_log_who_did_what() {
         event_count: 3,
         payload: "[1,2,3]".to_owned(),
         target: None,
+        traces: None,
     };
     admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
     let lanes =
@@ -164,7 +163,7 @@ async fn a_statement_that_takes_too_long_is_ended_and_says_what_to_do() {
     let (admin, _root) = Admin::with_shop().await;
     let slow = Duration::from_millis(100);
     let storage = admin.storage.for_operators(1, slow);
-    let ended = sqlx::query("SELECT pg_sleep(5)").execute(storage.pool()).await.unwrap_err();
+    let ended = sqlx::raw_sql("SELECT pg_sleep(5)").execute(storage.pool()).await.unwrap_err();
     assert_eq!(ended.as_database_error().unwrap().code().unwrap(), "57014");
     assert!(signalpost_storage::StorageError::from(ended).is_timeout());
 }

@@ -33,7 +33,8 @@ async fn an_operator_pauses_with_a_reason_and_resumes() {
 async fn a_purge_counts_asks_for_the_name_and_takes_all_of_a_long_lane() {
     let (admin, mut client) = Admin::with_shop().await;
     let mapping_id = admin.orders().await;
-    let batch = NewBatch { mapping_id, event_count: 1, payload: "[1]".to_owned(), target: None };
+    let batch =
+        NewBatch { mapping_id, event_count: 1, payload: "[1]".to_owned(), target: None, traces: None };
     admin.storage.queue().enqueue(&vec![batch; 2500], &[]).await.unwrap();
     let purge = |confirm: &str, dry_run: bool| PurgeRequest {
         mapping: ORDERS.to_owned(),

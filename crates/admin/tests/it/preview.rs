@@ -60,10 +60,10 @@ async fn a_test_reaches_the_receiver_once_marked_and_shows_its_answer() {
     let told = client.send_test(test).await.unwrap().into_inner();
     assert_eq!((told.status, told.outcome()), (503, AttemptOutcome::Retryable));
     assert!(told.error.contains("503"), "{}", told.error);
-    let received = receiver.requests();
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].headers["x-signalpost-test"], "true");
-    assert_eq!(received[0].body, told.request.unwrap().body);
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].headers["x-signalpost-test"], "true");
+    assert_eq!(requests[0].body, told.request.unwrap().body);
     assert_eq!(admin.count("SELECT count(*) FROM signalpost.attempts").await, 0);
     assert_eq!(admin.count("SELECT count(*) FROM signalpost.audit_log WHERE action = 'lane.test'").await, 1);
 }

@@ -1,15 +1,16 @@
 //! No secret is where it should not be.
 
+use signalpost_admin::Config;
 use signalpost_proto::v1::{
-    CreateTokenRequest, CreateWriteKeyRequest, ListDestinationsRequest, ListSourcesRequest,
-    ListTokensRequest, Role, RotateSecretRequest, SecretPurpose,
+    CreateTokenRequest, CreateWriteKeyRequest, ListAuditRequest, ListDestinationsRequest, ListSourcesRequest,
+    ListTokensRequest, Role, RotateSealingKeyRequest, RotateSecretRequest, SecretPurpose,
 };
+use signalpost_testkit::postgres::Cluster;
 
-use crate::setup::Admin;
+use crate::setup::{Admin, Client, ROOT, SEALING_KEY, shop};
 
-#[tokio::test]
-async fn what_is_stored_listed_and_audited_holds_no_secret() {
-    let (admin, mut client) = Admin::with_shop().await;
+/// Makes one secret of each kind, and tells them.
+async fn make(client: &mut Client) -> Vec<String> {
     let request = CreateWriteKeyRequest { source: "shop".to_owned(), revoke_others_after: None };
     let write_key = client.create_write_key(request).await.unwrap().into_inner().key;
     let request = CreateTokenRequest {
@@ -18,14 +19,32 @@ async fn what_is_stored_listed_and_audited_holds_no_secret() {
         ..CreateTokenRequest::default()
     };
     let token = client.create_token(request).await.unwrap().into_inner().secret;
-    let request = RotateSecretRequest {
+    let rotate = |purpose: SecretPurpose, secret: &str| RotateSecretRequest {
         destination: "shop/warehouse".to_owned(),
-        purpose: SecretPurpose::WebhookSecret.into(),
-        ..RotateSecretRequest::default()
+        purpose: purpose.into(),
+        secret: secret.to_owned(),
+        finish: false,
     };
-    let webhook_secret = client.rotate_secret(request).await.unwrap().into_inner().secret;
-    assert!(webhook_secret.starts_with("whsec_"));
+    let webhook = client.rotate_secret(rotate(SecretPurpose::WebhookSecret, "")).await.unwrap().into_inner();
+    assert!(webhook.secret.starts_with("whsec_"));
+    client.rotate_secret(rotate(SecretPurpose::SharedSecret, "hush-second-secret")).await.unwrap();
+    client.rotate_sealing_key(RotateSealingKeyRequest {}).await.unwrap();
+    let known = ["hush-shared-secret", "hush-second-secret", ROOT];
+    known.into_iter().map(str::to_owned).chain([write_key, token, webhook.secret]).collect()
+}
 
+fn holds_none(text: &str, secrets: &[String]) {
+    for secret in secrets {
+        let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let is_seen = text.contains(secret) || text.contains(&hex);
+        assert!(!is_seen, "the secret that begins with {secret:.4} is seen");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_listed_and_audited_holds_no_secret() {
+    let (admin, mut client) = Admin::with_shop().await;
+    let secrets = make(&mut client).await;
     let mut seen = Vec::new();
     for table in [
         "sources",
@@ -38,31 +57,39 @@ async fn what_is_stored_listed_and_audited_holds_no_secret() {
         "audit_log",
     ] {
         let statement = format!("SELECT coalesce(string_agg(t::text, ' '), '') FROM signalpost.{table} t");
-        let text: String =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(admin.storage.pool()).await.unwrap();
-        seen.push(text);
+        let statement = sqlx::query_scalar(sqlx::AssertSqlSafe(statement));
+        seen.push(statement.fetch_one(admin.storage.pool()).await.unwrap());
     }
-    let statements: String =
-        sqlx::query_scalar("SELECT coalesce(string_agg(query, ' '), '') FROM pg_stat_activity")
-            .fetch_one(admin.storage.pool())
-            .await
-            .unwrap();
-    seen.push(statements);
     seen.push(format!("{:?}", client.list_sources(ListSourcesRequest::default()).await.unwrap()));
     seen.push(format!("{:?}", client.list_destinations(ListDestinationsRequest::default()).await.unwrap()));
     seen.push(format!("{:?}", client.list_tokens(ListTokensRequest::default()).await.unwrap()));
+    seen.push(format!("{:?}", client.list_audit(ListAuditRequest::default()).await.unwrap()));
     let seen = seen.join(" ");
-    assert!(seen.contains("shop"));
-    for secret in ["hush-shared-secret", &write_key, &token, &webhook_secret] {
-        let hex = hex(secret);
-        assert!(
-            !seen.contains(secret) && !seen.contains(&hex),
-            "a secret of {} characters is seen",
-            secret.len()
-        );
-    }
+    assert!(seen.contains("shop") && seen.contains("secret.set"));
+    holds_none(&seen, &secrets);
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+#[tokio::test]
+async fn not_even_a_database_that_logs_every_statement_with_its_values_sees_a_secret() {
+    let cluster = Cluster::dedicated().await;
+    let url = cluster.database().await.url;
+    let first = Admin::at(url.clone(), Config::default(), SEALING_KEY).await;
+    first.execute("ALTER SYSTEM SET logging_collector = on").await;
+    first.execute("ALTER SYSTEM SET log_statement = 'all'").await;
+    drop(first);
+    cluster.stop().await;
+    cluster.start().await;
+    let admin = Admin::at(url, Config::default(), SEALING_KEY).await;
+    let mut client = admin.client(ROOT).await;
+    shop(&mut client, "https://receiver.example/").await;
+    let secrets = make(&mut client).await;
+    let log: String = sqlx::query_scalar("SELECT pg_read_file(pg_current_logfile())")
+        .fetch_one(admin.storage.pool())
+        .await
+        .unwrap();
+    assert!(
+        log.contains("INSERT INTO signalpost.admin_tokens") && log.contains("arameters: $1"),
+        "{log:.2000}"
+    );
+    holds_none(&log, &secrets);
 }

@@ -74,7 +74,9 @@ fn listed_mut<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a 
 fn refuse_references(root: &Tree, problems: &mut Vec<Problem>) {
     for source in listed(root, "source") {
         let keys = source.get("write_keys").map(items).unwrap_or_default();
-        keys.iter().for_each(|key| refuse_reference(key, problems));
+        for key in keys {
+            refuse_reference(key, problems);
+        }
         for destination in listed(source, "destination") {
             let delivery = destination.get("delivery").map(Tree::members).unwrap_or_default();
             for member in destination.members().iter().chain(delivery) {
