@@ -70,7 +70,11 @@ fn every_statement_on_a_distributed_table_names_the_mapping() {
         let recorded: serde_json::Value =
             serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
         let text = recorded["query"].as_str().unwrap();
-        if DISTRIBUTED.iter().any(|table| text.contains(&format!("signalpost.{table}"))) {
+        // In quotes it is the table's own entry in Postgres's catalog that is asked for, not its rows.
+        let reads = |table| {
+            text.replace(&format!("'signalpost.{table}'"), "").contains(&format!("signalpost.{table}"))
+        };
+        if DISTRIBUTED.iter().any(reads) {
             assert!(text.contains("mapping_id"), "{text}");
             // Refused by Citus in an update: such values are parameters.
             assert!(!text.contains("gen_random_uuid") && !text.contains("random()"), "{text}");
