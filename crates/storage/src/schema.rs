@@ -19,6 +19,9 @@ pub struct Migrated {
 /// Applies what is missing. Safe to run from several processes at once: they take turns.
 pub async fn migrate(url: &str) -> Result<Migrated, StorageError> {
     let mut connection = PgConnection::connect(url).await?;
+    // A user called `signalpost` has the schema of that name before `public` in its path: what is recorded of the
+    // migrations would be looked for there once the schema exists, and everything would be applied again.
+    sqlx::raw_sql("SET search_path TO public").execute(&mut connection).await?;
     let before = applied(&mut connection).await?;
     MIGRATOR.run(&mut connection).await?;
     connection.close().await?;

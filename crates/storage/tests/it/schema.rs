@@ -2,9 +2,23 @@
 
 use std::path::Path;
 
-use sqlx::{Column, Executor, SqlSafeStr, Statement, TypeInfo};
+use signalpost_testkit::postgres::Cluster;
+use sqlx::{Column, Connection, Executor, SqlSafeStr, Statement, TypeInfo};
 
 use crate::support::storage;
+
+#[tokio::test]
+async fn a_user_of_the_schemas_own_name_migrates_twice() {
+    let cluster = Cluster::dedicated().await;
+    let empty = cluster.empty_database().await;
+    let mut root = sqlx::PgConnection::connect(&empty.url).await.unwrap();
+    root.execute("CREATE ROLE signalpost LOGIN SUPERUSER").await.unwrap();
+    let url = empty.url.replace("postgres@", "signalpost@");
+    let first = signalpost_storage::migrate(&url).await.unwrap();
+    assert!(!first.applied.is_empty());
+    let again = signalpost_storage::migrate(&url).await.unwrap();
+    assert!(again.applied.is_empty(), "{:?}", again.applied);
+}
 
 #[tokio::test]
 async fn a_migrated_database_is_ready_and_an_empty_or_newer_one_says_what_to_do() {
