@@ -26,6 +26,7 @@ pub(crate) use connection::{ConnectionArgs, USUAL_SERVER};
 pub(crate) use operate::{
     Attempts, Audit, CreateRedrive, Dead, DeadCommand, DeadFilter, Explain, Export, Lanes, OnLanes,
     OutcomeChoice, Pause, Purge, PurgeChoice, Queue, ReasonChoice, Redrive, RedriveCommand, Rejected, Test,
+    Top,
 };
 pub(crate) use values::SecretFrom;
 
@@ -104,6 +105,8 @@ pub(crate) enum Command {
     Health(Health),
     /// Show the lanes: how much waits, since when, in what state and why
     Queue(Queue),
+    /// Show lanes and failures as they are, until a key ends it
+    Top(Top),
     /// Show the delivery log, or follow it
     Attempts(Attempts),
     /// Why did this event not arrive?

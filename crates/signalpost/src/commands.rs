@@ -27,3 +27,4 @@ pub(crate) mod serve;
 pub(crate) mod sources;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod top;

@@ -73,6 +73,7 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Dev(args) => commands::dev::run(settings, &args).await,
         Command::Health(args) => commands::health::run(&settings, &args, is_json).await,
         Command::Queue(args) => commands::queue::run(&args, is_json).await,
+        Command::Top(args) => commands::top::run(&args, is_json).await,
         Command::Attempts(args) => commands::attempts::run(&args, is_json).await,
         Command::Explain(args) => commands::explain::run(&args, is_json).await,
         Command::Test(args) => commands::test::run(&args, is_json).await,

@@ -19,6 +19,8 @@ mod crash;
 mod deliver;
 #[path = "e2e/dev.rs"]
 mod dev;
+#[path = "e2e/operate.rs"]
+mod operate;
 #[path = "e2e/probes.rs"]
 mod probes;
 #[path = "e2e/stopped.rs"]

@@ -1,6 +1,7 @@
 //! The part of the command line that finds out and does something about it: queue, attempts, dead letters, redrives.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
@@ -316,6 +317,17 @@ pub(crate) struct Test {
     /// The event to send (JSON; `-` reads standard input); an example by default
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) parent: Parent,
+    /// How often to look
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1s")]
+    pub(crate) every: Duration,
 }
 
 #[derive(Debug, Args)]

@@ -10,10 +10,14 @@ use crate::output::look::Look;
 use crate::output::measure::{self, NOTHING};
 use crate::output::table::Cell;
 
+/// What the columns are called.
+pub(crate) const TITLES: &[&str] =
+    &["mapping", "state", "events", "oldest", "rate", "in flight", "next attempt", "dead", "why"];
+
 const LANES: Listing<Lane> = Listing {
     name: "lanes",
     item: json::lane,
-    titles: &["mapping", "state", "events", "oldest", "rate", "in flight", "next attempt", "dead", "why"],
+    titles: TITLES,
     row,
     none: "no such lanes: nothing is configured there, or with --troubled, all is well",
 };
@@ -63,7 +67,8 @@ pub(crate) fn why(lane: &Lane) -> &str {
     if lane.why.is_empty() { &lane.last_error } else { &lane.why }
 }
 
-fn row(lane: &Lane) -> Vec<Cell> {
+/// A lane as a row under the titles.
+pub(crate) fn row(lane: &Lane) -> Vec<Cell> {
     let oldest = measure::duration(lane.oldest_age).map_or_else(|| NOTHING.to_owned(), measure::age);
     let state = if lane.enabled { lane.state.clone() } else { format!("{}, disabled", lane.state) };
     let dead_look = if lane.dead_events > 0 { Look::Bad } else { Look::Faint };

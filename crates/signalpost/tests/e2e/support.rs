@@ -134,6 +134,11 @@ impl Stand {
 }
 
 impl Process {
+    /// Where its probes are.
+    pub(crate) fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http)
+    }
+
     pub(crate) async fn ready(&mut self) {
         let http = self.http;
         eventually(&format!("ready; the log: {}", self.log()), async || {
