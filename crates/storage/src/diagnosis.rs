@@ -94,8 +94,10 @@ impl Diagnosis {
                       current_setting('max_connections')::integer AS "connections_max!",
                       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS "connections!",
                       pg_database_size(current_database()) AS "database_bytes!",
-                      coalesce((SELECT attcompression = 'l' FROM pg_attribute
-                                WHERE attrelid = to_regclass('signalpost.batches') AND attname = 'payload'), false) AS "is_lz4!""#
+                      coalesce((SELECT bool_and(a.attcompression = 'l') FROM pg_attribute a
+                                JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                                WHERE n.nspname = 'signalpost' AND c.relname IN ('batches', 'dead_batches')
+                                      AND a.attname = 'payload'), false) AS "is_lz4!""#
         )
         .fetch_one(&self.pool)
         .await?;
