@@ -7,7 +7,6 @@ use super::attempts;
 use crate::cli::Explain;
 use crate::control::Control;
 use crate::event_file;
-use crate::exit::Failure;
 use crate::json;
 use crate::output::look::Look;
 use crate::output::{self, clean};
@@ -15,10 +14,8 @@ use crate::output::{self, clean};
 pub(crate) async fn run(args: &Explain, is_json: bool) -> anyhow::Result<()> {
     let file = args.event.as_deref().map(event_file::read).transpose()?;
     let (event, in_event) = file.map_or((None, None), |file| (Some(file.event), file.message_id));
-    let Some(message_id) = args.message_id.clone().or(in_event) else {
-        let text = "the event has no messageId: give the one it was sent with";
-        return Err(Failure::usage(anyhow::anyhow!(text)));
-    };
+    // An event without one is looked at all the same: its triggers and mappings are tried.
+    let message_id = args.message_id.clone().or(in_event).unwrap_or_default();
     let control = Control::connect(&args.connection).await?;
     let request = ExplainRequest {
         message_id: message_id.clone(),

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use serde_json::Value;
-use signalpost_testkit::{event, postgres, receiver};
+use signalpost_testkit::{Answer, event, eventually, postgres, receiver};
 
 use crate::support::{Process, SECRET, Stand, finished, text};
 
@@ -169,4 +169,95 @@ async fn a_wrong_token_role_or_port_says_what_to_do() {
     }
     let (status, said) = operated.refused(&["sources", "show", "nobody"], &[]);
     assert_eq!(status, Some(1), "{said}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_breaks_is_found_mended_and_its_events_redriven() {
+    let (operated, receiver) = (Operated::new().await, receiver().await);
+    let write_key = operated.configured();
+    let (orders, copies) = ("shop/warehouse/orders", "shop/warehouse/copies");
+    operated.mapping(orders, &receiver.url("/orders"));
+    operated.mapping(copies, &receiver.url("/copies"));
+    let fail_with = |status: u16| {
+        receiver.script(move |request| {
+            Answer::status(if request.uri.path() == "/orders" { status } else { 200 })
+        });
+    };
+    let lane = |state: &'static str| {
+        let operated = &operated;
+        async move || {
+            let lanes = operated.ask(&["queue", "--troubled"])["lanes"].clone();
+            let lane = lanes.as_array()?.iter().find(|lane| lane["mapping"] == orders)?.clone();
+            (lane[state].as_i64()? > 0).then_some(lane)
+        }
+    };
+
+    fail_with(503);
+    operated.send(&write_key, &["m-1"]).await;
+    let troubled = eventually("the lane is troubled", lane("events")).await;
+    assert_ne!(troubled["state"], "delivering", "{troubled}");
+    let failures = eventually("the failure is in the log", async || {
+        let failures = operated.ask(&["attempts", orders, "--failures"])["attempts"].clone();
+        (!failures.as_array()?.is_empty()).then_some(failures)
+    })
+    .await;
+    assert_eq!((&failures[0]["status"], &failures[0]["outcome"]), (&503.into(), &"retryable".into()));
+    let explained = operated.ask(&["explain", "m-1", "--source", "shop"]);
+    let fate = explained["explanations"].as_array().unwrap().iter().find(|one| one["mapping"] == orders);
+    assert_eq!(fate.unwrap()["fate"], "queued", "{explained}");
+
+    fail_with(200);
+    operated.ask(&["retry", "shop/warehouse"]);
+    eventually("it arrives", async || {
+        let arrived = receiver.requests().into_iter().filter(|request| request.uri.path() == "/orders");
+        (arrived.count() > 1).then_some(())
+    })
+    .await;
+
+    fail_with(400);
+    operated.send(&write_key, &["m-2"]).await;
+    eventually("it is given up", lane("dead_events")).await;
+    let dead = operated.ask(&["dead", "list", orders])["dead_letters"].clone();
+    let position = dead[0]["position"].to_string();
+    let shown = operated.ask(&["dead", "show", orders, &position]);
+    assert!(shown["payload"].to_string().contains("m-2") && shown["reason"] == "rejected", "{shown}");
+    let planned = operated.ask(&["redrive", orders, "--dry-run"]);
+    assert_eq!(planned["events_matched"], 1, "{planned}");
+    fail_with(200);
+    let redriven = operated.ask(&["redrive", orders]);
+    assert_eq!((&redriven["state"], &redriven["events_redriven"]), (&"done".into(), &1.into()));
+    eventually("no lane is troubled", async || {
+        let lanes = operated.ask(&["queue", "--troubled"])["lanes"].clone();
+        lanes.as_array()?.is_empty().then_some(())
+    })
+    .await;
+    let (status, said) = operated.refused(&["purge", orders, "dead"], &[]);
+    assert_eq!(status, Some(64), "{said}");
+    assert!(said.contains("--confirm shop/warehouse/orders"), "{said}");
+    let (status, said) = operated.refused(&["top"], &[]);
+    assert!(status == Some(64) && said.contains("top draws on a terminal"), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_is_applied_and_exported_through_the_server() {
+    let (operated, receiver) = (Operated::new().await, receiver().await);
+    operated.file(
+        "destinations.toml",
+        &format!(
+            "[[source]]\nname = 'shop'\nwrite_keys = ['a-key-of-the-file']\n[[source.destination]]\nname = 'warehouse'\n\
+             shared_secret = '{SECRET}'\n[[source.destination.mapping]]\nname = 'orders'\ntrigger = 'type = \"track\"'\n\
+             fields = {{ url = '{}' }}\n",
+            receiver.url("/orders")
+        ),
+    );
+    let applied = operated.ask(&["apply", "--file", "destinations.toml"]);
+    assert_eq!(strings(&applied["changes"], "kind"), ["created"; 3], "{applied}");
+    let again = operated.ask(&["apply", "--file", "destinations.toml"]);
+    assert!(again["changes"].as_array().unwrap().is_empty(), "{again}");
+    let exported = text(&operated.output(&["export"], &[]));
+    assert!(exported.contains("[[source.destination.mapping]]") && !exported.contains(SECRET), "{exported}");
+    let tested = operated.output(&["test", "shop/warehouse/orders"], &[]);
+    // The receiver is on this machine, which no destination may reach unless it is allowed.
+    assert_eq!(tested.status.code(), Some(1), "{}", text(&tested));
+    assert!(text(&tested).contains("loopback"), "{}", text(&tested));
 }
