@@ -36,12 +36,13 @@ impl<T> Listing<T> {
     }
 }
 
-/// What there is to know of one thing: names and values, without those that are empty.
+/// What there is to know of one thing: names and values, without those that are empty. Values may be painted; what a
+/// stranger wrote has to be clean already.
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
     let shown = facts.iter().filter(|(_, value)| !value.is_empty());
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     let lines = shown.map(|(name, value)| {
-        let indented = output::clean(value).replace('\n', &format!("\n{:width$}  ", ""));
+        let indented = value.replace('\n', &format!("\n{:width$}  ", ""));
         format!(
             "{}{}  {indented}",
             output::look::Look::Faint.paint(name),
@@ -49,4 +50,18 @@ pub(crate) fn facts(facts: &[(&str, String)]) -> String {
         )
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_stand_under_each_other_and_keep_their_colours() {
+        let painted = output::look::Look::Strong.paint("shop");
+        let shown = facts(&[("source", painted), ("none", String::new()), ("of", "a\nb".to_owned())]);
+        assert!(!shown.contains('\u{fffd}'), "{shown:?}");
+        let plain = anstream::adapter::strip_str(&shown).to_string();
+        assert_eq!(plain, "source  shop\nof      a\n        b");
+    }
 }

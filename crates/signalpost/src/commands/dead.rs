@@ -8,7 +8,7 @@ use crate::json;
 use crate::listing::{Listing, facts};
 use crate::output::look::Look;
 use crate::output::table::Cell;
-use crate::output::{self, measure};
+use crate::output::{self, clean, measure};
 
 const DEAD: Listing<DeadLetter> = Listing {
     name: "dead_letters",
@@ -99,9 +99,12 @@ fn show(letter: &DeadLetter, is_json: bool) {
         ("attempts", letter.attempts.to_string()),
         ("batch", letter.batch_id.clone()),
         ("status", status(letter)),
-        ("error", letter.last_error.clone()),
-        ("answer", letter.response.clone()),
-        ("payload", payload.map_or_else(|_| letter.payload.clone(), |payload| format!("{payload:#}"))),
+        ("error", clean(&letter.last_error).into_owned()),
+        ("answer", clean(&letter.response).into_owned()),
+        (
+            "payload",
+            payload.map_or_else(|_| clean(&letter.payload).into_owned(), |payload| format!("{payload:#}")),
+        ),
     ]));
     let DeadLetter { mapping, position, .. } = letter;
     output::aside(format_args!("\nto queue it again: signalpost redrive {mapping} --position {position}"));

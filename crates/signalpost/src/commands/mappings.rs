@@ -174,8 +174,11 @@ pub(super) fn show(mapping: &Mapping, is_json: bool) {
         return;
     }
     let paused = mapping.paused_at.map(|at| {
-        let why =
-            if mapping.paused_why.is_empty() { String::new() } else { format!(": {}", mapping.paused_why) };
+        let why = if mapping.paused_why.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", output::clean(&mapping.paused_why))
+        };
         Look::Odd.paint(format_args!("since {}{why}", measure::at(Some(at))))
     });
     output::line(facts(&[
@@ -183,7 +186,7 @@ pub(super) fn show(mapping: &Mapping, is_json: bool) {
         ("number", format!("{} ({} of its destination)", mapping.mapping_id, mapping.position)),
         ("enabled", if mapping.enabled { "yes".to_owned() } else { Look::Odd.paint("no") }),
         ("paused", paused.unwrap_or_default()),
-        ("trigger", mapping.trigger.clone()),
+        ("trigger", output::clean(&mapping.trigger).into_owned()),
         ("fields", format!("{:#}", value["fields"])),
         ("version", mapping.version.to_string()),
     ]));

@@ -141,7 +141,7 @@ fn show(redrive: &Redrive, is_json: bool) {
             format!("{} of {} events", count(redrive.events_redriven), count(redrive.events_matched)),
         ),
         ("pace", pace(redrive)),
-        ("made", format!("{} by {}", measure::at(redrive.created_at), redrive.created_by)),
+        ("made", format!("{} by {}", measure::at(redrive.created_at), output::clean(&redrive.created_by))),
         ("ended", redrive.ended_at.map_or_else(String::new, |at| measure::at(Some(at)))),
     ]));
 }

@@ -9,6 +9,9 @@ use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table, TableComp
 use super::look::Look;
 use super::{one_line, takes_colours};
 
+const NARROWEST: u16 = 20;
+const USUAL: u16 = 100;
+
 /// One cell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
@@ -51,7 +54,9 @@ struct Surface {
 /// The rows under their titles, as text without a line end.
 pub(crate) fn render(titles: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let is_terminal = io::stdout().is_terminal();
-    let width = is_terminal.then(|| Table::new().width().unwrap_or(100));
+    // Some say that they have no columns at all.
+    let width = Table::new().width().filter(|width| *width >= NARROWEST).unwrap_or(USUAL);
+    let width = is_terminal.then_some(width);
     render_on(Surface { width, takes_colours: is_terminal && takes_colours() }, titles, rows)
 }
 
