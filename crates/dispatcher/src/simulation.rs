@@ -1,10 +1,10 @@
 //! Simulation: the dispatchers' decisions against models of Postgres and of receivers, in virtual time, with seeded faults.
 //!
 //! Several dispatchers share the lanes; what runs in them is what runs in the program, from the heartbeat to the request
-//! ([`crate::decisions`]). Everything that can take time takes a random time, so answers cross each other in every order:
+//! (`decisions.rs`). Everything that can take time takes a random time, so answers cross each other in every order:
 //! rows become visible late and out of order, statements take effect before they are answered or without ever being,
 //! receivers fail, refuse, hang and take what they do not answer, processes are drained, killed, stopped and woken up late,
-//! clocks stand still and leap. After every step the [ledger](ledger) checks what must hold; a seed that fails replays.
+//! clocks stand still and leap. After every step the ledger checks what must hold; a seed that fails replays.
 //!
 //! Only in tests and with the feature `simulation`, which the program does not use.
 
