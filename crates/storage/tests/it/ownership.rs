@@ -3,7 +3,7 @@
 use signalpost_storage::OwnerId;
 use uuid::Uuid;
 
-use crate::support::{LEASE, dead_owner, owner, storage};
+use crate::support::{LEASE, dead_owner, execute, owner, storage};
 
 #[tokio::test]
 async fn one_dispatcher_owns_everything_and_two_share_evenly() {
@@ -58,7 +58,10 @@ async fn what_an_owner_may_have_sent_unrecorded_is_known_to_every_owner_after_it
         storage.ownership().release_all(me, releasing).await.unwrap();
         owned.maybe_repeated
     };
-    let (taken_over, handed_over) = (next(false).await, next(true).await);
+    let taken_over = next(false).await;
+    let an_hour_ago = "UPDATE signalpost.partitions SET maybe_repeated_before = now() - interval '1 hour'";
+    execute(&storage, an_hour_ago).await;
+    let handed_over = next(true).await;
     assert_eq!((taken_over.len(), handed_over.len()), (64, 64));
     assert!(handed_over[0].1 > taken_over[0].1, "counted from the takeover");
     assert!(next(false).await[0].1 < handed_over[0].1, "counted from what was cut off");
