@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use signalpost_core::secret::Secret;
+use signalpost_core::setting::{Mistake, mistakes};
 
 /// A bootstrap token shorter than this could be guessed.
 const TOKEN_CHARACTERS_MIN: usize = 16;
@@ -43,33 +44,21 @@ impl Default for Config {
     }
 }
 
-/// A setting that could not work.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{setting} must be {accepted}")]
-pub struct ConfigError {
-    /// The setting's name.
-    pub setting: &'static str,
-    /// What is accepted.
-    pub accepted: &'static str,
-}
-
 impl Config {
     /// Refuses the first setting that could not work.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         self.mistakes().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Every setting that could not work.
-    pub fn mistakes(&self) -> Vec<ConfigError> {
+    pub fn mistakes(&self) -> Vec<Mistake> {
         let is_long = |token: &Secret| token.expose().chars().count() >= TOKEN_CHARACTERS_MIN;
         let timeouts = Duration::from_millis(50)..=Duration::from_mins(1);
-        let rules = [
+        mistakes([
             ("token", self.token.as_ref().is_none_or(is_long), "16 characters or more"),
             ("statement_timeout", timeouts.contains(&self.statement_timeout), "from 50ms to 1m"),
             ("connections_max", (1..=100).contains(&self.connections_max), "from 1 to 100"),
-        ];
-        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
-        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
+        ])
     }
 }
 

@@ -33,6 +33,6 @@ mod status;
 mod tokens;
 mod trying;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use metrics::Metrics;
 pub use server::{Means, ReadDestinations, RunError, run};

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalpost_core::setting::Mistake;
 use signalpost_dispatcher::transport::Client;
 use signalpost_grpc::guard::Guard;
 use signalpost_proto::v1::admin_service_server::AdminServiceServer;
@@ -22,7 +23,7 @@ use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
 use crate::auth::Tokens;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::door::{Door, Keeper};
 use crate::metrics::Metrics;
 use crate::service::Service;
@@ -45,7 +46,7 @@ const HEALTH_NAMES: [&str; 2] = ["", "signalpost.v1.AdminService"];
 pub enum RunError {
     /// A setting could not work.
     #[error("the settings of the control API could not work")]
-    Config(#[from] ConfigError),
+    Config(#[from] Mistake),
     /// The certificate, its key or the client authorities could not be used.
     #[error("the control API can not serve TLS")]
     Tls(#[from] signalpost_grpc::tls::Error),

@@ -13,6 +13,7 @@ pub mod payload;
 pub mod request;
 pub mod retry;
 pub mod secret;
+pub mod setting;
 pub mod signature;
 pub mod target;
 pub mod trace;

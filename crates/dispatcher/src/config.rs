@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use signalpost_core::setting::{Mistake, mistakes};
 
 use crate::transport::{ProxySetting, ProxyVariables};
 
@@ -81,26 +81,16 @@ impl Default for Config {
     }
 }
 
-/// A setting that could not work.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{setting} must be {accepted}")]
-pub struct ConfigError {
-    /// The setting's name.
-    pub setting: &'static str,
-    /// What is accepted.
-    pub accepted: &'static str,
-}
-
 impl Config {
     /// Refuses the first setting that could not work.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         self.mistakes().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Every setting that could not work.
-    pub fn mistakes(&self) -> Vec<ConfigError> {
+    pub fn mistakes(&self) -> Vec<Mistake> {
         let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
-        let rules = [
+        mistakes([
             ("name", !self.name.is_empty(), "a name"),
             ("lease", (second..=10 * minute).contains(&self.lease), "from 1s to 10m"),
             ("loaded_bytes_max", self.loaded_bytes_max.as_u64() >= 1_000_000, "1MB or more"),
@@ -112,9 +102,7 @@ impl Config {
             ("keep_attempts", (DAY..=3650 * DAY).contains(&self.keep_attempts), "from 1day to 3650days"),
             ("keep_dead", self.keep_dead >= minute, "1m or more"),
             ("keep_rejected", self.keep_rejected >= minute, "1m or more"),
-        ];
-        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
-        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
+        ])
     }
 }
 

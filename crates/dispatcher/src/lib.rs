@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
+use signalpost_core::setting::Mistake;
 use signalpost_storage::{OwnerId, SealingKeys, Storage};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use metrics::Metrics;
 
 use crate::driver::{Driver, Parts};
@@ -54,7 +55,7 @@ const RELEASE_TIME_MAX: Duration = Duration::from_secs(2);
 pub enum RunError {
     /// A setting could not work.
     #[error("the configuration of the dispatcher can not be used")]
-    Config(#[from] ConfigError),
+    Config(#[from] Mistake),
     /// Receivers could not be reached.
     #[error("requests can not be made")]
     Transport(#[from] TransportError),

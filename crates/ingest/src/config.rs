@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+use signalpost_core::setting::{Mistake, mistakes};
 use signalpost_grpc::tls;
-use thiserror::Error;
 
 /// The settings of ingest. Sizes read `"32KiB"` or a number of bytes, durations `"30s"`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -87,28 +87,18 @@ impl Default for Config {
     }
 }
 
-/// A setting that could not work.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{setting} must be {accepted}")]
-pub struct ConfigError {
-    /// The setting's name.
-    pub setting: &'static str,
-    /// What is accepted.
-    pub accepted: &'static str,
-}
-
 impl Config {
     /// Refuses the first setting that could not work.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         self.mistakes().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Every setting that could not work.
-    pub fn mistakes(&self) -> Vec<ConfigError> {
+    pub fn mistakes(&self) -> Vec<Mistake> {
         let event = self.event_bytes_max.as_u64();
         let request = self.request_bytes_max.as_u64();
         let waiting = self.waiting_bytes_max.as_u64();
-        let rules = [
+        mistakes([
             ("event_bytes_max", (64..=16 << 20).contains(&event), "from 64B to 16MiB"),
             ("event_depth_max", (4..=512).contains(&self.event_depth_max), "from 4 to 512"),
             ("request_bytes_max", (event..=64 << 20).contains(&request), "from event_bytes_max to 64MiB"),
@@ -128,9 +118,7 @@ impl Config {
             ("calls_per_connection_max", self.calls_per_connection_max >= 1, "1 or more"),
             ("catalog_poll", self.catalog_poll >= Duration::from_millis(50), "50ms or more"),
             ("keepalive", self.keepalive >= Duration::from_secs(1), "1s or more"),
-        ];
-        let broken = rules.into_iter().filter(|(_, holds, _)| !holds);
-        broken.map(|(setting, _, accepted)| ConfigError { setting, accepted }).collect()
+        ])
     }
 }
 

@@ -22,7 +22,7 @@ mod status;
 mod stream;
 mod trace;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use decode::{Refusal, json as event_json};
 pub use metrics::Metrics;
 pub use server::{RunError, run};

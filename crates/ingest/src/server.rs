@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalpost_core::json::Limits;
+use signalpost_core::setting::Mistake;
 use signalpost_grpc::guard::Guard;
 use signalpost_grpc::{listen, tls};
 use signalpost_proto::v1::ingest_service_server::IngestServiceServer;
@@ -27,7 +28,7 @@ use tower::util::{MapRequestLayer, MapResponseLayer};
 use tracing::{info, warn};
 
 use crate::committer::Committer;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::depth::{Depths, Limit};
 use crate::intake::Intake;
 use crate::limits::{RequestLimits, Waiting};
@@ -51,7 +52,7 @@ const CALL_WINDOW: u32 = 1 << 20;
 pub enum RunError {
     /// A setting could not work.
     #[error("the ingest settings could not work")]
-    Config(#[from] ConfigError),
+    Config(#[from] Mistake),
     /// The certificate, its key or the client authorities could not be used.
     #[error("the TLS settings could not be used")]
     Tls(#[from] tls::Error),
