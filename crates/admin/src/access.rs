@@ -71,9 +71,11 @@ mod tests {
 
     #[test]
     fn every_call_of_the_contract_is_in_the_table_once_and_nothing_else_is() {
-        let files = prost_types::FileDescriptorSet::decode(signalpost_proto::DESCRIPTORS).unwrap();
+        let files =
+            prost_types::FileDescriptorSet::decode(signalpost_proto::DESCRIPTORS).expect("it was compiled");
         let service = files.file.iter().flat_map(|file| &file.service);
-        let service = service.clone().find(|service| service.name() == "AdminService").unwrap();
+        let service =
+            service.clone().find(|service| service.name() == "AdminService").expect("the contract has it");
         let calls: BTreeSet<&str> =
             service.method.iter().map(prost_types::MethodDescriptorProto::name).collect();
         let listed: BTreeSet<&str> = ROLES.iter().map(|(name, _)| *name).collect();

@@ -73,16 +73,16 @@ pub(crate) fn hash(token: &Secret) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn read(authorization: &str) -> Option<Secret> {
+    fn read(authorization: &str) -> Option<String> {
         let mut metadata = MetadataMap::new();
-        metadata.insert("authorization", authorization.parse().unwrap());
-        token(&metadata)
+        metadata.insert("authorization", authorization.parse().expect("printable"));
+        token(&metadata).map(|secret| secret.expose().to_owned())
     }
 
     #[test]
     fn only_a_bearer_carries_a_token() {
-        assert_eq!(read("Bearer sp_x").unwrap().expose(), "sp_x");
-        assert_eq!(read("bearer  sp_x ").unwrap().expose(), "sp_x");
+        assert_eq!(read("Bearer sp_x").as_deref(), Some("sp_x"));
+        assert_eq!(read("bearer  sp_x ").as_deref(), Some("sp_x"));
         for other in ["", "sp_x", "Bearer ", "Basic c3BfeDo="] {
             assert_eq!(read(other), None, "{other}");
         }

@@ -66,13 +66,19 @@ mod tests {
 
     #[test]
     fn a_name_has_as_many_parts_as_its_kind() {
-        assert_eq!(mapping("name", "shop/warehouse/orders").unwrap(), ["shop", "warehouse", "orders"]);
-        assert_eq!(source("name", "Bücher & Co").unwrap(), "Bücher & Co");
+        assert_eq!(
+            mapping("name", "shop/warehouse/orders").expect("three parts"),
+            ["shop", "warehouse", "orders"]
+        );
+        assert_eq!(source("name", "Bücher & Co").expect("one part"), "Bücher & Co");
         for wrong in ["", "shop", "shop/", "/warehouse", "shop/a\u{7}", "shop/a/b"] {
             assert!(destination("name", wrong).is_err(), "{wrong:?}");
         }
-        assert_eq!(parent("parent", "").unwrap(), Scope::default());
-        assert_eq!(parent("parent", "shop/warehouse").unwrap().destination.as_deref(), Some("warehouse"));
+        assert_eq!(parent("parent", "").expect("all there is"), Scope::default());
+        assert_eq!(
+            parent("parent", "shop/warehouse").expect("two parts").destination.as_deref(),
+            Some("warehouse")
+        );
         assert!(parent("parent", "a/b/c/d").is_err());
     }
 }
