@@ -19,7 +19,6 @@ use sqlx::PgPool;
 use signalpost_core::{delivery::Delivery, json::Numbers, secret::Secret, signature::SignatureMode};
 
 pub use apply::{ApplyError, Change, ChangeKind, FieldChange};
-pub(crate) use edit::set_actor;
 pub use edit::{DestinationChange, Edit, EditError, MappingChange, NewToken, SecretPurpose, TokenRole};
 pub use reseal::Resealed;
 pub(crate) use sealing::hash;

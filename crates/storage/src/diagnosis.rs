@@ -84,7 +84,8 @@ impl Diagnosis {
 
     /// What the server is, and how it is set.
     pub async fn server(&self) -> Result<ServerFacts, StorageError> {
-        let row = sqlx::query!(
+        let facts = sqlx::query_as!(
+            ServerFacts,
             r#"SELECT current_setting('server_version') AS "version!",
                       extract(epoch FROM clock_timestamp())::float8 AS "clock_seconds!",
                       current_setting('fsync')::boolean AS "fsync!",
@@ -101,23 +102,13 @@ impl Diagnosis {
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(ServerFacts {
-            version: row.version,
-            clock_seconds: row.clock_seconds,
-            fsync: row.fsync,
-            synchronous_commit: row.synchronous_commit,
-            full_page_writes: row.full_page_writes,
-            autovacuum: row.autovacuum,
-            connections_max: row.connections_max,
-            connections: row.connections,
-            database_bytes: row.database_bytes,
-            is_lz4: row.is_lz4,
-        })
+        Ok(facts)
     }
 
     /// Our tables, by name.
     pub async fn tables(&self) -> Result<Vec<TableFacts>, StorageError> {
-        let rows = sqlx::query!(
+        let tables = sqlx::query_as!(
+            TableFacts,
             r#"SELECT s.relname::text AS "name!", coalesce(s.n_live_tup, 0) AS "live_rows!",
                       coalesce(s.n_dead_tup, 0) AS "dead_rows!",
                       coalesce('autovacuum_enabled=false' = ANY (c.reloptions)
@@ -127,13 +118,7 @@ impl Diagnosis {
         )
         .fetch_all(&self.pool)
         .await?;
-        let table = rows.into_iter().map(|row| TableFacts {
-            name: row.name,
-            live_rows: row.live_rows,
-            dead_rows: row.dead_rows,
-            is_autovacuum_off: row.is_autovacuum_off,
-        });
-        Ok(table.collect())
+        Ok(tables)
     }
 
     /// Transactions of this database that have been open for longer than this, oldest first.
@@ -168,13 +153,14 @@ impl Diagnosis {
 
     /// Who delivers.
     pub async fn dispatchers(&self) -> Result<DispatcherFacts, StorageError> {
-        let row = sqlx::query!(
+        let facts = sqlx::query_as!(
+            DispatcherFacts,
             r#"SELECT (SELECT count(*) FROM signalpost.dispatchers WHERE seen_at > now() - interval '1 minute') AS "alive!",
                       (SELECT count(*) FROM signalpost.partitions
                        WHERE lease_ends_at IS NULL OR lease_ends_at < now()) AS "unowned_partitions!""#
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(DispatcherFacts { alive: row.alive, unowned_partitions: row.unowned_partitions })
+        Ok(facts)
     }
 }

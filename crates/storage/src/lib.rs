@@ -3,6 +3,7 @@
 //! Invariants: what a method reports as done is committed; a lost connection is an error that says it is transient,
 //! never a hang; no transaction stays open across anything but statements.
 
+mod actor;
 mod catalog;
 mod diagnosis;
 mod error;

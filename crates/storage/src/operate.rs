@@ -3,10 +3,10 @@
 //! Invariants: the guarded functions of the database do what they can; what could take long is done in steps, each a
 //! transaction of its own; the audit log is told before the first of them.
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 
 use crate::StorageError;
-use crate::catalog::set_actor;
+use crate::actor::begin_as;
 
 /// How many rows one step of a purge takes.
 const STEP: i64 = 1000;
@@ -32,6 +32,18 @@ impl Purged {
     }
 }
 
+/// What there is to purge: the last row, and the events of all.
+struct Extent {
+    last: i64,
+    events: i64,
+}
+
+/// What a step of a purge deleted.
+struct Deleted {
+    rows: i64,
+    events: i64,
+}
+
 /// What operators do to lanes. Cheap to clone.
 #[derive(Clone)]
 pub struct Operations {
@@ -45,21 +57,21 @@ impl Operations {
 
     /// Sends nothing for a mapping until `resume`.
     pub async fn pause(&self, mapping_id: i64, why: &str, actor: &str) -> Result<(), StorageError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query!("SELECT signalpost.pause($1, $2)", mapping_id, why).fetch_one(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     /// Goes on sending.
     pub async fn resume(&self, mapping_id: i64, actor: &str) -> Result<(), StorageError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query!("SELECT signalpost.resume($1)", mapping_id).fetch_one(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     /// Makes every scheduled retry due; how many batches.
     pub async fn retry_now(&self, mapping_id: i64, actor: &str) -> Result<i64, StorageError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         let batches = sqlx::query_scalar!(r#"SELECT signalpost.retry_now($1) AS "batches!""#, mapping_id)
             .fetch_one(&mut *transaction)
             .await?;
@@ -69,7 +81,7 @@ impl Operations {
 
     /// Records that somebody sent a test to the receiver of a mapping.
     pub async fn tested(&self, full_name: &str, actor: &str) -> Result<(), StorageError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query!("SELECT signalpost.audit('lane.test', 'mapping ' || $1::text, '{}')", full_name)
             .fetch_one(&mut *transaction)
             .await?;
@@ -78,7 +90,7 @@ impl Operations {
 
     /// How many events a purge would delete.
     pub async fn purgeable(&self, mapping_id: i64, what: Purged) -> Result<i64, StorageError> {
-        Ok(self.extent(mapping_id, what).await?.1)
+        Ok(self.extent(mapping_id, what).await?.events)
     }
 
     /// Deletes what there is now, for good; how many events.
@@ -89,8 +101,8 @@ impl Operations {
         what: Purged,
         actor: &str,
     ) -> Result<i64, StorageError> {
-        let (last, events) = self.extent(mapping_id, what).await?;
-        let mut transaction = self.begin_as(actor).await?;
+        let Extent { last, events } = self.extent(mapping_id, what).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query!(
             "SELECT signalpost.record_operation('lane.purge', $1, $2, json_build_object('what', $3::text), $4)",
             full_name,
@@ -103,100 +115,97 @@ impl Operations {
         transaction.commit().await?;
         let mut purged = 0;
         loop {
-            let (rows, events) = self.purge_step(mapping_id, what, last).await?;
-            purged += events;
-            if rows < STEP {
+            let deleted = self.purge_step(mapping_id, what, last).await?;
+            purged += deleted.events;
+            if deleted.rows < STEP {
                 return Ok(purged);
             }
         }
     }
 
-    /// The last row that there is, and the events up to it.
-    async fn extent(&self, mapping_id: i64, what: Purged) -> Result<(i64, i64), StorageError> {
-        let (last, events) = match what {
-            Purged::Queued => {
-                let row = sqlx::query!(
-                    "SELECT max(position) AS last, sum(event_count) AS events FROM signalpost.batches WHERE mapping_id = $1",
-                    mapping_id
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.last, row.events)
-            }
-            Purged::Dead => {
-                let row = sqlx::query!(
-                    "SELECT max(position) AS last, sum(event_count) AS events FROM signalpost.dead_batches
-                     WHERE mapping_id = $1",
-                    mapping_id
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.last, row.events)
-            }
+    async fn extent(&self, mapping_id: i64, what: Purged) -> Result<Extent, StorageError> {
+        let extent = match what {
+            Purged::Queued => sqlx::query_as!(
+                Extent,
+                r#"SELECT coalesce(max(position), 0) AS "last!", coalesce(sum(event_count), 0) AS "events!"
+                       FROM signalpost.batches WHERE mapping_id = $1"#,
+                mapping_id
+            )
+            .fetch_one(&self.pool)
+            .await,
+            Purged::Dead => sqlx::query_as!(
+                Extent,
+                r#"SELECT coalesce(max(position), 0) AS "last!", coalesce(sum(event_count), 0) AS "events!"
+                       FROM signalpost.dead_batches WHERE mapping_id = $1"#,
+                mapping_id
+            )
+            .fetch_one(&self.pool)
+            .await,
             Purged::Rejected => {
-                let row = sqlx::query!(
-                    "SELECT max(id) AS last, count(*) AS events FROM signalpost.rejected_events WHERE mapping_id = $1",
+                sqlx::query_as!(
+                    Extent,
+                    r#"SELECT coalesce(max(id), 0) AS "last!", count(*) AS "events!"
+                       FROM signalpost.rejected_events WHERE mapping_id = $1"#,
                     mapping_id
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.last, row.events)
+                )
+                .fetch_one(&self.pool)
+                .await
             }
         };
-        Ok((last.unwrap_or_default(), events.unwrap_or_default()))
+        Ok(extent?)
     }
 
-    async fn purge_step(&self, mapping_id: i64, what: Purged, last: i64) -> Result<(i64, i64), StorageError> {
-        let (rows, events) = match what {
+    async fn purge_step(&self, mapping_id: i64, what: Purged, last: i64) -> Result<Deleted, StorageError> {
+        let deleted = match what {
             Purged::Queued => {
-                let row = sqlx::query!(
+                sqlx::query_as!(
+                    Deleted,
                     r#"WITH gone AS (
                            DELETE FROM signalpost.batches WHERE mapping_id = $1 AND position = ANY (ARRAY(
-                               SELECT b.position FROM signalpost.batches b
-                               WHERE b.mapping_id = $1 AND b.position <= $2 ORDER BY b.position LIMIT $3))
+                               SELECT position FROM signalpost.batches
+                               WHERE mapping_id = $1 AND position <= $2 ORDER BY position LIMIT $3))
                            RETURNING event_count)
-                       SELECT count(*) AS "rows!", sum(event_count) AS events FROM gone"#,
+                       SELECT count(*) AS "rows!", coalesce(sum(event_count), 0) AS "events!" FROM gone"#,
                     mapping_id,
                     last,
                     STEP
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.rows, row.events)
+                )
+                .fetch_one(&self.pool)
+                .await
             }
             Purged::Dead => {
-                let row = sqlx::query!(
+                sqlx::query_as!(
+                    Deleted,
                     r#"WITH gone AS (
                            DELETE FROM signalpost.dead_batches WHERE mapping_id = $1 AND position = ANY (ARRAY(
-                               SELECT d.position FROM signalpost.dead_batches d
-                               WHERE d.mapping_id = $1 AND d.position <= $2 ORDER BY d.position LIMIT $3))
+                               SELECT position FROM signalpost.dead_batches
+                               WHERE mapping_id = $1 AND position <= $2 ORDER BY position LIMIT $3))
                            RETURNING event_count)
-                       SELECT count(*) AS "rows!", sum(event_count) AS events FROM gone"#,
+                       SELECT count(*) AS "rows!", coalesce(sum(event_count), 0) AS "events!" FROM gone"#,
                     mapping_id,
                     last,
                     STEP
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.rows, row.events)
+                )
+                .fetch_one(&self.pool)
+                .await
             }
             Purged::Rejected => {
-                let row = sqlx::query!(
+                sqlx::query_as!(
+                    Deleted,
                     r#"WITH gone AS (
                            DELETE FROM signalpost.rejected_events WHERE mapping_id = $1 AND id = ANY (ARRAY(
-                               SELECT r.id FROM signalpost.rejected_events r
-                               WHERE r.mapping_id = $1 AND r.id <= $2 ORDER BY r.id LIMIT $3))
+                               SELECT id FROM signalpost.rejected_events
+                               WHERE mapping_id = $1 AND id <= $2 ORDER BY id LIMIT $3))
                            RETURNING 1)
-                       SELECT count(*) AS "rows!", count(*) AS events FROM gone"#,
+                       SELECT count(*) AS "rows!", count(*) AS "events!" FROM gone"#,
                     mapping_id,
                     last,
                     STEP
-                );
-                let row = row.fetch_one(&self.pool).await?;
-                (row.rows, row.events)
+                )
+                .fetch_one(&self.pool)
+                .await
             }
         };
-        Ok((rows, events.unwrap_or_default()))
-    }
-
-    async fn begin_as(&self, actor: &str) -> Result<Transaction<'static, Postgres>, StorageError> {
-        let mut transaction = self.pool.begin().await?;
-        set_actor(&mut transaction, actor).await?;
-        Ok(transaction)
+        Ok(deleted?)
     }
 }

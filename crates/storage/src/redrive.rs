@@ -11,6 +11,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 pub use step::Step;
 
+use crate::actor::begin_as;
 use crate::{BuryReason, StorageError};
 
 /// Which dead letters: all that every given field fits.
@@ -163,7 +164,7 @@ impl RedriveStore {
 
     /// Makes a job; the dispatchers begin with it at once. `actor` is who the audit log shows.
     pub async fn create(&self, wanted: &NewRedrive, actor: &str) -> Result<Redrive, RedriveError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         let (id, _) = redrive(&mut transaction, &wanted.filter, wanted.events_per_second, false).await?;
         let made = get(&mut transaction, id.unwrap_or_default()).await?;
         transaction.commit().await?;
@@ -205,7 +206,7 @@ impl RedriveStore {
         events_per_second: Option<f64>,
         actor: &str,
     ) -> Result<Redrive, RedriveError> {
-        let mut transaction = self.begin_as(actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query_scalar!(
             r#"SELECT c.id AS "id!" FROM signalpost.control_redrive($1, $2, $3) AS c"#,
             id,
@@ -217,14 +218,6 @@ impl RedriveStore {
         let changed = get(&mut transaction, id).await?;
         transaction.commit().await?;
         changed.ok_or_else(|| RedriveError::NotFound(format!("there is no redrive {id}")))
-    }
-
-    async fn begin_as(&self, actor: &str) -> Result<Transaction<'static, Postgres>, RedriveError> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query!("SELECT set_config('signalpost.actor', $1, true)", actor)
-            .fetch_one(&mut *transaction)
-            .await?;
-        Ok(transaction)
     }
 }
 

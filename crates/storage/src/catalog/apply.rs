@@ -11,9 +11,10 @@ use sqlx::PgConnection;
 use super::{
     CatalogStore, SealingKeyError, SealingKeys, Wanted, WantedDestination, WantedSource,
     sealing::{self, Sealed},
-    secrets, set_actor,
+    secrets,
 };
 use crate::StorageError;
+use crate::actor::begin_as;
 pub use difference::{Change, ChangeKind, FieldChange};
 
 /// How many mappings a destination may have.
@@ -116,8 +117,7 @@ impl CatalogStore {
     ) -> Result<Vec<Change>, ApplyError> {
         check_names(wanted)?;
         let unlisted = if prune { Unlisted::Remove } else { Unlisted::Keep };
-        let mut transaction = self.pool.begin().await?;
-        set_actor(&mut transaction, actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         statements::take_turns(&mut transaction).await?;
         let mut changes = Vec::new();
         for source in &wanted.sources {

@@ -12,6 +12,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::{CatalogStore, SealingKeyError};
 use crate::StorageError;
+use crate::actor::begin_as;
 pub use destinations::{DestinationChange, SecretPurpose};
 pub use mappings::MappingChange;
 pub use tokens::{NewToken, TokenRole};
@@ -89,8 +90,7 @@ pub struct Edit {
 impl CatalogStore {
     /// Begins a change. `actor` is who makes it, for the audit log.
     pub async fn edit(&self, actor: &str) -> Result<Edit, StorageError> {
-        let mut transaction = self.pool.begin().await?;
-        set_actor(&mut transaction, actor).await?;
+        let mut transaction = begin_as(&self.pool, actor).await?;
         sqlx::query!("SELECT version FROM signalpost.catalog_version FOR UPDATE")
             .fetch_one(&mut *transaction)
             .await?;
@@ -107,12 +107,6 @@ impl Edit {
     pub async fn commit(self) -> Result<(), StorageError> {
         Ok(self.transaction.commit().await?)
     }
-}
-
-/// Says who acts for as long as the transaction lasts.
-pub(crate) async fn set_actor(connection: &mut PgConnection, actor: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT set_config('signalpost.actor', $1, true)", actor).fetch_one(connection).await?;
-    Ok(())
 }
 
 /// Says that the name is taken when the database says so.

@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::types::Json;
 
 use signalpost_core::delivery::Delivery;
 use signalpost_core::json::Numbers;
@@ -163,7 +162,7 @@ impl CatalogStore {
     ) -> Result<Vec<DestinationView>, StorageError> {
         let rows = sqlx::query!(
             r#"SELECT s.name AS source, d.name, d.enabled, d.signature, d.numbers,
-                      d.delivery AS "delivery: Json<Value>", d.version,
+                      d.delivery, d.version,
                       ARRAY(SELECT p.purpose FROM (
                           SELECT 0 AS rank, 'shared_secret' AS purpose WHERE d.shared_secret IS NOT NULL
                           UNION ALL SELECT 1, e.purpose FROM signalpost.destination_secrets e WHERE e.destination_id = d.id
@@ -194,7 +193,7 @@ impl CatalogStore {
                 enabled: row.enabled,
                 signature: known(&full_name, "signature", &row.signature)?,
                 numbers: known(&full_name, "numbers", &row.numbers)?,
-                delivery: serde_json::from_value(row.delivery.0).map_err(|error| StorageError::Unknown {
+                delivery: serde_json::from_value(row.delivery).map_err(|error| StorageError::Unknown {
                     what: format!("the delivery settings of {full_name}"),
                     value: error.to_string(),
                 })?,
@@ -215,10 +214,10 @@ impl CatalogStore {
         after: &NameKey,
         limit: i64,
     ) -> Result<Vec<MappingView>, StorageError> {
-        let rows = sqlx::query_as!(
-            MappingRow,
+        let views = sqlx::query_as!(
+            MappingView,
             r#"SELECT m.id, s.name AS source, d.name AS destination, m.name, m.position, m.enabled, m.trigger,
-                      m.fields AS "fields: Json<Value>", m.version, m.paused_at, m.paused_why
+                      m.fields, m.version, m.paused_at, m.paused_why
                FROM signalpost.mappings m
                JOIN signalpost.destinations d ON d.id = m.destination_id
                JOIN signalpost.sources s ON s.id = d.source_id
@@ -235,7 +234,7 @@ impl CatalogStore {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(MappingRow::into_view).collect())
+        Ok(views)
     }
 
     /// Versions of a mapping below one, newest first.
@@ -247,7 +246,7 @@ impl CatalogStore {
     ) -> Result<Vec<MappingVersion>, StorageError> {
         let rows = sqlx::query!(
             r#"SELECT s.name AS source, d.name AS destination, v.name, v.position, v.enabled, v.trigger,
-                      v.fields AS "fields: Json<Value>", v.version, v.changed_at, v.changed_by
+                      v.fields, v.version, v.changed_at, v.changed_by
                FROM signalpost.mapping_versions v
                JOIN signalpost.mappings m ON m.id = v.mapping_id
                JOIN signalpost.destinations d ON d.id = m.destination_id
@@ -269,7 +268,7 @@ impl CatalogStore {
                 position: row.position,
                 enabled: row.enabled,
                 trigger: row.trigger,
-                fields: row.fields.0,
+                fields: row.fields,
                 version: row.version,
                 paused_at: None,
                 paused_why: None,
@@ -278,37 +277,5 @@ impl CatalogStore {
             changed_by: row.changed_by,
         });
         Ok(versions.collect())
-    }
-}
-
-struct MappingRow {
-    id: i64,
-    source: String,
-    destination: String,
-    name: String,
-    position: i16,
-    enabled: bool,
-    trigger: String,
-    fields: Json<Value>,
-    version: i64,
-    paused_at: Option<DateTime<Utc>>,
-    paused_why: Option<String>,
-}
-
-impl MappingRow {
-    fn into_view(self) -> MappingView {
-        MappingView {
-            id: self.id,
-            source: self.source,
-            destination: self.destination,
-            name: self.name,
-            position: self.position,
-            enabled: self.enabled,
-            trigger: self.trigger,
-            fields: self.fields.0,
-            version: self.version,
-            paused_at: self.paused_at,
-            paused_why: self.paused_why,
-        }
     }
 }
