@@ -19,7 +19,7 @@ const VERSIONED: [(&str, &str, &str); 6] = [
     ("/usr", "pgsql-", "bin"),
     ("/opt/homebrew/opt", "postgresql", "bin"),
     ("/usr/local/opt", "postgresql", "bin"),
-    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"), // the prefix that Homebrew documents for Linux
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
