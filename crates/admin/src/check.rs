@@ -7,6 +7,7 @@ use signalpost_core::payload::Recipe;
 use signalpost_core::secret::Secret;
 use signalpost_core::signature::WebhookSigner;
 use signalpost_core::trigger::{self, Severity};
+use signalpost_tls::{Authorities, Identity, Part};
 use tonic::Status;
 
 use crate::{names, status};
@@ -72,7 +73,12 @@ impl Mistakes {
         match serde_json::from_str::<Value>(json) {
             Ok(table @ Value::Object(_)) => {
                 self.settings(field, &table, &|value| value);
-                serde_json::from_value(table).unwrap_or_default()
+                let mut delivery: Delivery = serde_json::from_value(table).unwrap_or_default();
+                // Line ends after PEM are no difference.
+                for pem in [&mut delivery.ca, &mut delivery.client_certificate].into_iter().flatten() {
+                    pem.truncate(pem.trim_end().len());
+                }
+                delivery
             }
             Ok(_) => {
                 self.push(field, "it is an object of settings");
@@ -94,6 +100,33 @@ impl Mistakes {
                 self.settings(&at, value, &alone);
             } else if let Err(error) = serde_json::from_value::<Delivery>(alone(value.clone())) {
                 self.push(at, error.to_string());
+            }
+        }
+    }
+
+    /// Whom a destination trusts and what it shows: that they can be used, and that the key belongs to the certificate.
+    /// `stored` is the certificate whose key is stored.
+    pub(crate) fn certificates(
+        &mut self,
+        delivery: &Delivery,
+        client_key: Option<&Secret>,
+        stored: Option<&str>,
+    ) {
+        const CERTIFICATE: &str = "delivery_json/client_certificate";
+        const KEY: &str = "client_key";
+        if let Some(Err(error)) = delivery.ca.as_deref().map(Authorities::from_pem) {
+            self.push("delivery_json/ca", error.why.to_string());
+        }
+        match (delivery.client_certificate.as_deref(), client_key) {
+            (None, None) => {}
+            (None, Some(_)) => self.push(KEY, format!("its certificate is missing: {CERTIFICATE}")),
+            (Some(certificate), None) if Some(certificate) == stored => {}
+            (Some(_), None) => self.push(KEY, format!("it is needed with another {CERTIFICATE}")),
+            (Some(certificate), Some(key)) => {
+                if let Err(error) = Identity::from_pem(certificate, key.expose()) {
+                    let at_fault = if error.part == Part::Key { KEY } else { CERTIFICATE };
+                    self.push(at_fault, error.why.to_string());
+                }
             }
         }
     }

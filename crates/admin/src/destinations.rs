@@ -53,15 +53,17 @@ pub(crate) async fn create(
     let numbers = numbers("numbers", request.numbers, &mut mistakes).unwrap_or_default();
     let secret = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Secret::new);
     let webhook_secret = secret(request.webhook_secret);
+    let client_key = client_key(request.client_key.as_deref());
     if let Some(secret) = &webhook_secret {
         mistakes.webhook_secret("webhook_secret", secret);
     }
+    mistakes.certificates(&delivery, client_key.as_ref(), None);
     mistakes.refuse()?;
     let wanted = WantedDestination {
         name,
         enabled: request.enabled.unwrap_or(true),
         shared_secret: secret(request.shared_secret),
-        secrets: Secrets { webhook_secret, ..Secrets::default() },
+        secrets: Secrets { webhook_secret, client_key, ..Secrets::default() },
         signature,
         numbers,
         delivery,
@@ -80,18 +82,31 @@ pub(crate) async fn update(
     let [source, name] = names::destination("name", &request.name)?;
     let mut mistakes = Mistakes::default();
     mistakes.name("new_name", request.new_name.as_ref());
+    let mut expected = Some(request.expected_version).filter(|version| *version != 0);
+    let client_key = client_key(request.client_key.as_deref());
     let change = DestinationChange {
         enabled: request.enabled,
         signature: signature("signature", request.signature, &mut mistakes),
         numbers: numbers("numbers", request.numbers, &mut mistakes),
         delivery: request.delivery_json.map(|json| mistakes.delivery("delivery_json", &json)),
         name: request.new_name,
+        client_key,
     };
+    if change.delivery.is_some() || change.client_key.is_some() {
+        let now = find(call, &source, &name).await?;
+        let delivery = change.delivery.as_ref().unwrap_or(&now.delivery);
+        mistakes.certificates(
+            delivery,
+            change.client_key.as_ref(),
+            now.delivery.client_certificate.as_deref(),
+        );
+        // What is checked against what is there must still be there when it is changed.
+        expected = expected.or(Some(now.version));
+    }
     mistakes.refuse()?;
     if let Some(numbers) = change.numbers {
         check_mappings(call, &source, &name, numbers).await?;
     }
-    let expected = Some(request.expected_version).filter(|version| *version != 0);
     let mut edit = call.edit().await?;
     edit.update_destination(&source, &name, expected, &change, call.keys()).await.map_err(status::edit)?;
     edit.commit().await.map_err(status::storage)?;
@@ -132,10 +147,13 @@ pub(crate) async fn rotate_secret(
     let purpose = match request.purpose() {
         v1::SecretPurpose::SharedSecret => Some(SecretPurpose::Shared),
         v1::SecretPurpose::WebhookSecret => Some(SecretPurpose::Webhook),
-        v1::SecretPurpose::Unspecified => None,
+        v1::SecretPurpose::ClientKey | v1::SecretPurpose::Unspecified => None,
     };
+    let is_client_key = request.purpose() == v1::SecretPurpose::ClientKey;
     let given = Some(Secret::new(request.secret)).filter(|secret| !secret.is_empty());
-    if purpose.is_none() {
+    if is_client_key {
+        mistakes.push("purpose", "a client key changes with its certificate, by UpdateDestination");
+    } else if purpose.is_none() {
         mistakes.push("purpose", "it is SHARED_SECRET or WEBHOOK_SECRET");
     }
     if request.finish && given.is_some() {
@@ -194,11 +212,17 @@ fn shown(one: DestinationView) -> v1::Destination {
     }
 }
 
+/// A key as it was given, if one was.
+fn client_key(pem: Option<&str>) -> Option<Secret> {
+    pem.map(str::trim_end).filter(|pem| !pem.is_empty()).map(Secret::new)
+}
+
 fn shown_secret((purpose, sealing_key): (String, String)) -> v1::StoredSecret {
     let is_previous = purpose.starts_with("previous_");
     let purpose = match purpose.trim_start_matches("previous_") {
         "shared_secret" => v1::SecretPurpose::SharedSecret,
         "webhook_secret" => v1::SecretPurpose::WebhookSecret,
+        "client_key" => v1::SecretPurpose::ClientKey,
         _ => v1::SecretPurpose::Unspecified,
     };
     v1::StoredSecret { purpose: purpose.into(), is_previous, sealing_key }

@@ -38,6 +38,8 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// So many may watch attempts at a time: each look costs the database something.
 const WATCHERS_MAX: usize = 16;
+/// So many tokens are looked at to know whether there is one.
+const TOKENS_LOOKED_AT: i64 = 1000;
 /// The names under which the standard health service answers.
 const HEALTH_NAMES: [&str; 2] = ["", "signalpost.v1.AdminService"];
 
@@ -104,6 +106,9 @@ pub async fn run(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.cancelled());
+    if config.token.is_none() {
+        warn_if_nobody_may_call(&storage).await;
+    }
     let mut server = pin!(server);
     info!(address = address.map(tracing::field::display), tls = is_tls, "taking calls of the control API");
     tokio::select! {
@@ -124,6 +129,17 @@ pub async fn run(
             );
             Ok(())
         }
+    }
+}
+
+/// The first token comes from the settings: without one, there may be no way to make any.
+async fn warn_if_nobody_may_call(storage: &Storage) {
+    let Ok(tokens) = storage.tokens().list(None, "", TOKENS_LOOKED_AT).await else { return };
+    if tokens.iter().all(|token| token.revoked_at.is_some()) {
+        warn!(
+            "nobody can call the control API: the setting admin.token is not set, and no token was made. Put a long random \
+             text into a file (openssl rand -hex 32 > admin-token), set admin.token_file to it, and start again"
+        );
     }
 }
 

@@ -14,21 +14,21 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use signalpost_grpc::client::Tls;
 
 use crate::exit::Failure;
 pub(crate) use configure::{
-    Confirm, CreateDestination, CreateMapping, DeliveryArgs, Destinations, DestinationsCommand, Keys,
-    KeysCommand, MappingArgs, Mappings, MappingsCommand, NumbersChoice, RoleChoice, RotateSecret,
-    SecretChoice, Sources, SourcesCommand, Tokens, TokensCommand, UpdateDestination, UpdateMapping,
+    CertificateArgs, Confirm, CreateDestination, CreateMapping, DeliveryArgs, Destinations,
+    DestinationsCommand, Keys, KeysCommand, MappingArgs, Mappings, MappingsCommand, NumbersChoice,
+    RoleChoice, RotateSecret, SecretChoice, Sources, SourcesCommand, Tokens, TokensCommand,
+    UpdateDestination, UpdateMapping,
 };
-pub(crate) use connection::{ConnectionArgs, USUAL_SERVER};
+pub(crate) use connection::{ConnectionArgs, TlsArgs, USUAL_SERVER};
 pub(crate) use operate::{
     Attempts, Audit, CreateRedrive, Dead, DeadCommand, DeadFilter, Explain, Export, Lanes, OnLanes,
     OutcomeChoice, Pause, Purge, PurgeChoice, Queue, ReasonChoice, Redrive, RedriveCommand, Rejected, Test,
     Top,
 };
-pub(crate) use values::SecretFrom;
+pub(crate) use values::{SecretFrom, Setting};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -91,13 +91,14 @@ pub(crate) enum Command {
     },
     /// Bring the database's schema up to date
     Migrate(Migrate),
-    /// Make the configured sources, destinations and mappings what a file says: in the database, or by asking a server
+    /// Make the configured sources, destinations and mappings what a file says: in the database, or, with --server or
+    /// `SIGNALPOST_SERVER`, by asking a server
     Apply(Apply),
     /// Show what a mapping makes of events: trigger, payload, exact request. Needs no database
     Preview(Preview),
     /// Send events from files or standard input
     Send(Send),
-    /// Run a receiver for trying things: verifies, shows, answers as told
+    /// Run a receiver for trying things: verifies, shows, counts, answers as told
     Receive(Receive),
     /// Run everything from nothing on this machine, and send example events through it
     Dev(Dev),
@@ -225,7 +226,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "URL", env = "SIGNALPOST_TO", default_value = "http://127.0.0.1:4650")]
     pub(crate) to: String,
     #[command(flatten)]
-    pub(crate) tls: ClientTls,
+    pub(crate) tls: TlsArgs,
     /// Write key of the source
     #[arg(
         long,
@@ -263,30 +264,6 @@ pub(crate) fn given(value: Option<&str>, file: Option<&Path>) -> anyhow::Result<
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// Whom a client of a gRPC service trusts, and what it shows.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ClientTls {
-    /// Certificate of the authority that signed the server's, beside those of this machine
-    #[arg(long = "ca-file", value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Certificate to show to a server that asks for one
-    #[arg(long = "client-cert-file", value_name = "FILE", requires = "key")]
-    certificate: Option<PathBuf>,
-    /// The private key of that certificate
-    #[arg(long = "client-key-file", value_name = "FILE", requires = "certificate")]
-    key: Option<PathBuf>,
-}
-
-impl ClientTls {
-    pub(crate) fn files(&self) -> Tls {
-        Tls {
-            ca_file: self.ca.clone(),
-            certificate_file: self.certificate.clone(),
-            key_file: self.key.clone(),
-        }
-    }
-}
-
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Receive {
     /// Where to listen
@@ -301,7 +278,8 @@ pub(crate) struct Receive {
     /// What the signature of a batch covers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) signature: Signature,
-    /// Count instead of showing every request
+    /// Count instead of showing every request; at the end it says how many events were distinct and how many repeated, by
+    /// address and `messageId`, or by payload without one
     #[arg(long)]
     pub(crate) count: bool,
     /// Answer with this status

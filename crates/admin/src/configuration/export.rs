@@ -133,10 +133,7 @@ impl File {
         }
         self.line(format!("trigger = {}", text(&one.trigger)));
         let fields = serde_json::to_string_pretty(&one.fields).unwrap_or_default();
-        // A literal keeps the JSON readable, where TOML takes it as one.
-        let is_literal = !fields.contains("'''") && !fields.contains('\u{7f}');
-        let fields = if is_literal { format!("'''\n{fields}'''") } else { text(&fields) };
-        self.line(format!("fields_json = {fields}"));
+        self.line(format!("fields_json = {}", long_text(&fields)));
     }
 
     /// A variable's name that nothing else in the file has.
@@ -173,9 +170,17 @@ fn text(value: &str) -> String {
     out
 }
 
+/// A text of several lines: as it is, where TOML takes it so; that is what people can read.
+fn long_text(value: &str) -> String {
+    let is_plain = |c: char| !c.is_control() || c == '\n';
+    let is_literal = !value.contains("'''") && !value.ends_with('\'') && value.chars().all(is_plain);
+    if is_literal { format!("'''\n{value}'''") } else { text(value) }
+}
+
 /// A plain value or a list of such as TOML.
 fn inline(value: &Value) -> String {
     match value {
+        Value::String(value) if value.contains('\n') => long_text(value),
         Value::String(value) => text(value),
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod catalog;
+mod certificates;
 mod explain;
 mod look;
 mod operate;

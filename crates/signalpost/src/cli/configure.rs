@@ -144,6 +144,23 @@ pub(crate) struct DeliveryArgs {
     /// All delivery settings: a TOML, YAML or JSON file; what it leaves out gets its default
     #[arg(long, value_name = "FILE")]
     pub(crate) delivery_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) certificates: CertificateArgs,
+}
+
+/// Whom a destination trusts, and what it shows to receivers that ask.
+#[derive(Debug, Args)]
+pub(crate) struct CertificateArgs {
+    /// Authorities (PEM) that receivers' certificates may be signed by; `--delivery ca=null` removes them
+    #[arg(long = "delivery-ca", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to receivers that ask for one, with its intermediates; `--delivery
+    /// client_certificate=null` removes it and its key
+    #[arg(long = "delivery-client-certificate", value_name = "FILE", requires = "client_key")]
+    pub(crate) client_certificate: Option<PathBuf>,
+    /// Where the private key (PEM) of that certificate is read from: `env:NAME`, `file:PATH`, or `-` for standard input
+    #[arg(long = "delivery-client-key", value_name = "FROM")]
+    pub(crate) client_key: Option<SecretFrom>,
 }
 
 #[derive(Debug, Args)]
@@ -354,7 +371,8 @@ pub(crate) enum KeysCommand {
         #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
         after: Option<Duration>,
     },
-    /// Seal every stored secret anew with the first of the server's sealing keys; deliveries go on meanwhile
+    /// Seal every stored secret anew with the first of `secrets.sealing_keys`; deliveries go on meanwhile. Asks a server
+    /// when --server or a token is given; else works on the database of the settings
     Rotate,
 }
 

@@ -26,8 +26,9 @@ stand for all below.\n\n\
 ## Output\n\n\
 Tables on a terminal, aligned text in a pipe; colours only on a terminal, and not with `NO_COLOR`. With `--json`, one document:\n\
 a list is `{\"lanes\": […], \"is_complete\": true}`, where `is_complete` is false when `--limit` cut it; a stream\n\
-(`attempts --follow`) is an object a line. In JSON, times are RFC 3339, durations are seconds in keys that end in `_seconds`,\n\
-and what is not there is null. What is said besides (hints, progress) goes to standard error.\n\n\
+(`attempts --follow`, `receive`) is an object a line. In JSON, times are RFC 3339, durations are seconds in keys that end in `_seconds`,\n\
+and what is not there is null. What is said besides (hints, progress) goes to standard error,\n\
+mistakes too, in words. Where `--json` can mean nothing (`serve` and the other processes, `dev`, `completions`) it is refused.\n\n\
 ## Exit status\n\n\
 | status | means |\n| --- | --- |\n\
 | 0 | done |\n\
@@ -65,6 +66,9 @@ fn write_command(page: &mut String, command: &Command, name: &str, level: usize)
             page,
             "\nAsks a server: `--server`, `--token-file`, `--ca-file`, `--client-cert-file`, `--client-key-file`."
         );
+    }
+    if !is_asking && command.get_arguments().any(|arg| arg.get_id() == "ca_file") {
+        let _ = writeln!(page, "\nOver TLS: `--ca-file`, `--client-cert-file`, `--client-key-file`.");
     }
     flags(page, ours.into_iter());
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {

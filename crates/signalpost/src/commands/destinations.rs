@@ -12,8 +12,8 @@ use signalpost_proto::v1::{
 
 use super::sources::gone;
 use crate::cli::{
-    CreateDestination, DeliveryArgs, Destinations, DestinationsCommand, NumbersChoice, RotateSecret,
-    SecretChoice, SecretFrom, Signature, UpdateDestination,
+    CertificateArgs, CreateDestination, DeliveryArgs, Destinations, DestinationsCommand, NumbersChoice,
+    RotateSecret, SecretChoice, SecretFrom, Setting, Signature, UpdateDestination,
 };
 use crate::confirm::confirm;
 use crate::control::{Control, all};
@@ -34,13 +34,7 @@ const DESTINATIONS: Listing<Destination> = Listing {
 
 pub(crate) async fn run(args: &Destinations, is_json: bool) -> anyhow::Result<()> {
     // Before anything is asked of the server: a wrong flag should not have to wait for it.
-    let secrets = match &args.command {
-        DestinationsCommand::Create(args) => {
-            [read(args.shared_secret.as_ref())?, read(args.webhook_secret.as_ref())?]
-        }
-        DestinationsCommand::RotateSecret(args) => [read(args.secret.as_ref())?, None],
-        _ => [None, None],
-    };
+    let secrets = Given::of(&args.command)?;
     let control = Control::connect(&args.connection).await?;
     match &args.command {
         DestinationsCommand::List { source, limit } => {
@@ -54,7 +48,7 @@ pub(crate) async fn run(args: &Destinations, is_json: bool) -> anyhow::Result<()
         }
         DestinationsCommand::Show { name } => show(&get(&control, name).await?, is_json),
         DestinationsCommand::Create(args) => create(&control, args, secrets, is_json).await?,
-        DestinationsCommand::Update(args) => update(&control, args, is_json).await?,
+        DestinationsCommand::Update(args) => update(&control, args, secrets, is_json).await?,
         DestinationsCommand::Delete { name, confirm: given } => {
             confirm(given, name, &format!("this removes destination {name} and its mappings"))?;
             let request = DeleteDestinationRequest { name: name.clone() };
@@ -74,21 +68,48 @@ async fn get(control: &Control, name: &str) -> anyhow::Result<Destination> {
     answer.destination.context("the server told nothing about it")
 }
 
-fn read(from: Option<&SecretFrom>) -> anyhow::Result<Option<String>> {
-    from.map(SecretFrom::read).transpose()
+/// The secrets that were given.
+#[derive(Default)]
+struct Given {
+    /// The shared secret, or the one that replaces another.
+    secret: Option<String>,
+    webhook_secret: Option<String>,
+    client_key: Option<String>,
+}
+
+impl Given {
+    fn of(command: &DestinationsCommand) -> anyhow::Result<Given> {
+        let read = |from: &Option<SecretFrom>| from.as_ref().map(SecretFrom::read).transpose();
+        let key = |args: &DeliveryArgs| read(&args.certificates.client_key);
+        Ok(match command {
+            DestinationsCommand::Create(args) => Given {
+                secret: read(&args.shared_secret)?,
+                webhook_secret: read(&args.webhook_secret)?,
+                client_key: key(&args.delivery)?,
+            },
+            DestinationsCommand::Update(args) => {
+                Given { client_key: key(&args.delivery)?, ..Given::default() }
+            }
+            DestinationsCommand::RotateSecret(args) => {
+                Given { secret: read(&args.secret)?, ..Given::default() }
+            }
+            _ => Given::default(),
+        })
+    }
 }
 
 async fn create(
     control: &Control,
     args: &CreateDestination,
-    [shared_secret, webhook_secret]: [Option<String>; 2],
+    given: Given,
     is_json: bool,
 ) -> anyhow::Result<()> {
     let delivery = delivery(&args.delivery, || async { Ok(json!({})) }).await?;
     let request = CreateDestinationRequest {
         name: args.name.clone(),
-        shared_secret,
-        webhook_secret,
+        shared_secret: given.secret,
+        webhook_secret: given.webhook_secret,
+        client_key: given.client_key,
         signature: signature(&args.delivery).into(),
         numbers: numbers(&args.delivery).into(),
         delivery_json: delivery.map_or_else(String::new, |delivery| delivery.to_string()),
@@ -99,7 +120,12 @@ async fn create(
     Ok(())
 }
 
-async fn update(control: &Control, args: &UpdateDestination, is_json: bool) -> anyhow::Result<()> {
+async fn update(
+    control: &Control,
+    args: &UpdateDestination,
+    given: Given,
+    is_json: bool,
+) -> anyhow::Result<()> {
     let mut expected_version = args.expect;
     // Settings are changed one by one here and sent as a whole: nobody else may change them between.
     let now = async || {
@@ -118,6 +144,7 @@ async fn update(control: &Control, args: &UpdateDestination, is_json: bool) -> a
         signature: signature(&args.delivery).into(),
         numbers: numbers(&args.delivery).into(),
         delivery_json: delivery.map(|delivery| delivery.to_string()),
+        client_key: given.client_key,
     };
     let changed = control.answer(control.client().update_destination(request).await).await?;
     show(&changed.destination.unwrap_or_default(), is_json);
@@ -129,11 +156,20 @@ async fn delivery(
     args: &DeliveryArgs,
     now: impl AsyncFnOnce() -> anyhow::Result<Value>,
 ) -> anyhow::Result<Option<Value>> {
+    let CertificateArgs { ca, client_certificate, .. } = &args.certificates;
+    let pem = [("ca", ca), ("client_certificate", client_certificate)];
+    let is_as_it_was = args.delivery.is_empty() && pem.iter().all(|(_, file)| file.is_none());
     let mut table = match &args.delivery_file {
         Some(file) => part::table(file)?,
-        None if args.delivery.is_empty() => return Ok(None),
+        None if is_as_it_was => return Ok(None),
         None => now().await?,
     };
+    for (key, file) in pem {
+        if let Some(file) = file {
+            let value = part::text(file)?.into();
+            Setting { path: vec![key.to_owned()], value }.put(&mut table);
+        }
+    }
     for setting in &args.delivery {
         setting.put(&mut table);
     }
@@ -177,12 +213,7 @@ async fn enable(control: &Control, names: &[String], enabled: bool, is_json: boo
     Ok(())
 }
 
-async fn rotate(
-    control: &Control,
-    args: &RotateSecret,
-    [given, _]: [Option<String>; 2],
-    is_json: bool,
-) -> anyhow::Result<()> {
+async fn rotate(control: &Control, args: &RotateSecret, given: Given, is_json: bool) -> anyhow::Result<()> {
     let purpose = match args.which {
         SecretChoice::Shared => SecretPurpose::SharedSecret,
         SecretChoice::Webhook => SecretPurpose::WebhookSecret,
@@ -190,7 +221,7 @@ async fn rotate(
     let request = RotateSecretRequest {
         destination: args.name.clone(),
         purpose: purpose.into(),
-        secret: given.unwrap_or_default(),
+        secret: given.secret.unwrap_or_default(),
         finish: args.finish,
     };
     let answer = control.answer(control.client().rotate_secret(request).await).await?;

@@ -37,7 +37,7 @@ impl Reader<'_> {
     }
 
     fn authorities(&mut self, member: &Member) -> Option<String> {
-        let text = self.secret(&member.value, "`ca`")?;
+        let text = self.pem(member)?;
         if let Err(error) = Authorities::from_pem(text.expose()) {
             self.wrong(member, &error.why);
         }
@@ -45,8 +45,7 @@ impl Reader<'_> {
     }
 
     fn identity(&mut self, certificate: &Member, key: &Member, delivery: &mut Delivery) -> Option<Secret> {
-        let text = self.secret(&certificate.value, "`client_certificate`");
-        let secret = self.secret(&key.value, "`client_key`");
+        let (text, secret) = (self.pem(certificate), self.pem(key));
         let (text, secret) = (text?, secret?);
         if let Err(error) = Identity::from_pem(text.expose(), secret.expose()) {
             let at_fault = if error.part == Part::Key { key } else { certificate };
@@ -54,6 +53,12 @@ impl Reader<'_> {
         }
         delivery.client_certificate = Some(text.expose().to_owned());
         Some(secret)
+    }
+
+    /// Line ends after it are no difference.
+    fn pem(&mut self, member: &Member) -> Option<Secret> {
+        let text = self.secret(&member.value, &format!("`{}`", member.key))?;
+        Some(Secret::new(text.expose().trim_end()))
     }
 
     fn half(&mut self, given: &Member, missing: &str) -> Option<Secret> {

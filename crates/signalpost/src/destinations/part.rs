@@ -28,6 +28,14 @@ pub(crate) fn table(path: &Path) -> anyhow::Result<Value> {
     Ok(tree(path, &mut Files::default())?.to_json())
 }
 
+/// What a file holds, without the line end that editors leave behind.
+pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("reading {}", path.display()))
+        .map_err(Failure::input)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// Refuses a trigger that cannot be read; warns of one that does something else than it seems to say.
 pub(crate) fn trigger(text: &str, path: Option<&Path>) -> anyhow::Result<()> {
     let mut files = Files::default();

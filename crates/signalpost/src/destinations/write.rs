@@ -34,7 +34,11 @@ fn destination(destination: &WantedDestination) -> Value {
     }
     table.insert("signature".to_owned(), json!(destination.signature));
     table.insert("numbers".to_owned(), json!(destination.numbers));
-    table.insert("delivery".to_owned(), json!(destination.delivery));
+    let mut delivery = json!(destination.delivery);
+    if let Some(key) = &secrets.client_key {
+        delivery["client_key"] = json!(key.expose());
+    }
+    table.insert("delivery".to_owned(), delivery);
     table.insert("mapping".to_owned(), destination.mappings.iter().map(mapping).collect());
     Value::Object(table)
 }
@@ -52,7 +56,9 @@ fn mapping(mapping: &WantedMapping) -> Value {
 mod tests {
     use std::path::Path;
 
-    use super::super::load_text;
+    use signalpost_testkit::Authority;
+
+    use super::super::{load_text, read_json};
     use super::*;
 
     #[test]
@@ -62,5 +68,18 @@ mod tests {
         let first = to_json(&load_text(&path, text, &|_| None).unwrap().wanted);
         let again = load_text(Path::new("again.json"), first.to_string(), &|_| None).unwrap();
         assert_eq!(to_json(&again.wanted), first);
+    }
+
+    #[test]
+    fn a_client_certificate_goes_with_its_key() {
+        let issued = Authority::named("Ours").issue("signalpost");
+        let file = json!({ "source": [{ "name": "shop", "write_keys": ["wk"], "destination": [{
+            "name": "partner",
+            "delivery": { "client_certificate": issued.certificate, "client_key": issued.key },
+        }]}]});
+        let read = |file: &Value| read_json(&file.to_string()).unwrap();
+        let again = read(&to_json(&read(&file)));
+        let key = &again.sources[0].destinations[0].secrets.client_key;
+        assert_eq!(key.as_ref().unwrap().expose(), issued.key.trim_end());
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn secret_purpose(purpose: SecretPurpose) -> &'static str {
         SecretPurpose::Unspecified => "unknown",
         SecretPurpose::SharedSecret => "shared_secret",
         SecretPurpose::WebhookSecret => "webhook_secret",
+        SecretPurpose::ClientKey => "client_key",
     }
 }
 

@@ -22,6 +22,8 @@ pub struct DestinationChange {
     pub numbers: Option<Numbers>,
     /// Time-outs, concurrency, retry, addresses.
     pub delivery: Option<Delivery>,
+    /// The private key of the client certificate; it goes when delivery settings without a certificate come.
+    pub client_key: Option<Secret>,
 }
 
 /// Which secret of a destination.
@@ -43,6 +45,7 @@ impl SecretPurpose {
 }
 
 const WEBHOOK: &str = "webhook_secret";
+const CLIENT_KEY: &str = "client_key";
 
 impl Edit {
     /// Makes a destination; the mappings that it lists are not made.
@@ -81,9 +84,16 @@ impl Edit {
         let full_name = format!("{source}/{name}");
         let (id, version) = self.destination_id(source, name).await?;
         expect_version(&format!("destination {full_name}"), expected_version, version)?;
-        if let Some(new_name) = change.name.as_ref().filter(|new_name| *new_name != name) {
-            let after = format!("{source}/{new_name}");
+        let after = format!("{source}/{}", change.name.as_deref().unwrap_or(name));
+        if after != full_name {
             reseal::for_another_name(&mut self.transaction, id, &full_name, &after, keys).await?;
+        }
+        let drops_key = change.delivery.as_ref().is_some_and(|one| one.client_certificate.is_none());
+        if let Some(key) = &change.client_key {
+            let sealed = seal(keys, key, &after, &secrets::owner(&after, CLIENT_KEY))?;
+            statements::put_secret(&mut self.transaction, id, CLIENT_KEY, Some(sealed)).await?;
+        } else if drops_key {
+            statements::put_secret(&mut self.transaction, id, CLIENT_KEY, None).await?;
         }
         let delivery = change
             .delivery
@@ -104,7 +114,7 @@ impl Edit {
         .execute(&mut *self.transaction)
         .await
         .map_err(|error| {
-            taken(error, || format!("destination {source}/{}", change.name.as_deref().unwrap_or(name)))
+            taken(error, || format!("destination {after}"))
         })?;
         Ok(())
     }
