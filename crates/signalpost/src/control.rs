@@ -9,9 +9,11 @@ mod pages;
 mod refusal;
 mod token;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::Uri;
 use signalpost_grpc::client;
 use signalpost_proto::v1::admin_service_client::AdminServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -22,9 +24,11 @@ use tonic::{Request, Response, Status};
 
 use crate::cli::{ConnectionArgs, USUAL_SERVER};
 use crate::exit::Failure;
+use crate::output::{self, look::Look};
 pub(crate) use names::mappings_of;
 pub(crate) use pages::{Listed, all};
 use token::Token;
+pub(crate) use token::is_given as is_token_given;
 
 /// The server gives up before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -70,6 +74,13 @@ impl Control {
                 Failure::usage(anyhow::anyhow!("the token ({place}) holds characters that no token has"))
             })?;
         authorization.set_sensitive(true);
+        if is_overheard(&server) {
+            output::aside(format_args!(
+                "{} the token goes to {server} unencrypted, where others may read it: give the server a certificate \
+                 (admin.tls) and use https://",
+                Look::Odd.paint("warning:")
+            ));
+        }
         let channel = match endpoint.connect().await {
             Ok(channel) => channel,
             Err(error) => return Err(diagnosis::unreachable(&server, &error).await),
@@ -111,6 +122,18 @@ impl Control {
     }
 }
 
+/// Whether what is sent there can be read on the way. A name without a domain is that of a private network, such as
+/// compose makes.
+fn is_overheard(server: &str) -> bool {
+    let Ok(uri) = server.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_private = match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_name) => !host.contains('.') || host.ends_with(".localhost"),
+    };
+    uri.scheme_str() == Some("http") && !is_private
+}
+
 fn endpoint(server: &str, args: &ConnectionArgs) -> anyhow::Result<Endpoint> {
     let is_url = ["http://", "https://"].iter().any(|scheme| server.starts_with(scheme));
     if !is_url {
@@ -123,4 +146,26 @@ fn endpoint(server: &str, args: &ConnectionArgs) -> anyhow::Result<Endpoint> {
         .keep_alive_while_idle(true)
         .user_agent(concat!("signalpost/", env!("CARGO_PKG_VERSION")))
         .expect("name and version are plain characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_overheard_where_neither_tls_nor_this_machine_keeps_it() {
+        for server in ["http://10.0.0.7:4654", "http://signalpost.example:4654", "http://[2001:db8::1]:4654"]
+        {
+            assert!(is_overheard(server), "{server}");
+        }
+        for server in [
+            "https://signalpost.example:4654",
+            "http://127.0.0.1:4654",
+            "http://[::1]:4654",
+            "http://localhost:4654",
+            "http://admin:4654",
+        ] {
+            assert!(!is_overheard(server), "{server}");
+        }
+    }
 }

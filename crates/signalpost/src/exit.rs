@@ -65,13 +65,17 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if !text.is_empty() {
         eprintln!("error: {text}");
     }
-    let status =
-        error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map(|failure| failure.status);
-    ExitCode::from(match status {
-        None | Some(Status::Failed) => 1,
-        Some(Status::Usage) => 64,
-        Some(Status::Input) => 65,
-        Some(Status::Unavailable) => 69,
-        Some(Status::Denied) => 77,
+    ExitCode::from(match status(error) {
+        Status::Failed => 1,
+        Status::Usage => 64,
+        Status::Input => 65,
+        Status::Unavailable => 69,
+        Status::Denied => 77,
     })
+}
+
+/// The status that an error ends the program with.
+pub(crate) fn status(error: &anyhow::Error) -> Status {
+    let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+    failure.map_or(Status::Failed, |failure| failure.status)
 }

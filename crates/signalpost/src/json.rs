@@ -42,7 +42,7 @@ fn inner(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-fn unless_empty(text: &str) -> Value {
+pub(crate) fn unless_empty(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 

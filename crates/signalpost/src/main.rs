@@ -48,6 +48,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Config { command } = &cli.command {
         return commands::config::run(&cli.settings, command, cli.json);
     }
+    if cli.json {
+        refuse_json(&cli.command)?;
+    }
     let mut settings = Settings::load(&cli.settings)?;
     if matches!(cli.command, Command::Dev(_)) && cli.settings.log.is_none() {
         "warn".clone_into(&mut settings.log.level); // what dev itself says is the news
@@ -56,6 +59,19 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(command(cli.command, settings, cli.json))
+}
+
+/// What a command cannot mean is refused, so that no program waits for JSON that never comes.
+fn refuse_json(command: &Command) -> anyhow::Result<()> {
+    let instead = match command {
+        Command::Serve | Command::Ingest | Command::Dispatcher | Command::Admin => {
+            "its log is JSON with `--set log.format=json`"
+        }
+        Command::Dev(_) => "it shows how events arrive; its exit status says whether they did (--once)",
+        Command::Completions(_) => "it prints a script for the shell",
+        _ => return Ok(()),
+    };
+    Err(exit::Failure::usage(anyhow::anyhow!("--json means nothing here: {instead}")))
 }
 
 async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow::Result<()> {
@@ -68,8 +84,8 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Migrate(args) => commands::migrate::run(&settings, &args, is_json).await,
         Command::Apply(args) => commands::apply::run(&settings, &args, is_json).await,
         Command::Preview(args) => commands::preview::run(&args, is_json),
-        Command::Send(args) => commands::send::run(&args).await,
-        Command::Receive(args) => commands::receive::run(&args).await,
+        Command::Send(args) => commands::send::run(&args, is_json).await,
+        Command::Receive(args) => commands::receive::run(&args, is_json).await,
         Command::Dev(args) => commands::dev::run(settings, &args).await,
         Command::Health(args) => commands::health::run(&settings, &args, is_json).await,
         Command::Queue(args) => commands::queue::run(&args, is_json).await,
@@ -87,7 +103,7 @@ async fn command(command: Command, settings: Settings, is_json: bool) -> anyhow:
         Command::Sources(args) => commands::sources::run(&args, is_json).await,
         Command::Destinations(args) => commands::destinations::run(&args, is_json).await,
         Command::Mappings(args) => commands::mappings::run(&args, is_json).await,
-        Command::Keys(args) => commands::keys::run(&args, is_json).await,
+        Command::Keys(args) => commands::keys::run(&settings, &args, is_json).await,
         Command::Tokens(args) => commands::tokens::run(&args, is_json).await,
         Command::Audit(args) => commands::audit::run(&args, is_json).await,
         Command::Export(args) => commands::export::run(&args, is_json).await,

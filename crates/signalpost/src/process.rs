@@ -80,6 +80,13 @@ pub(crate) fn storage(settings: &Settings, role: Role) -> anyhow::Result<Storage
     Storage::connect(&options).context("database.url").map_err(Failure::usage)
 }
 
+/// The same for a command that works on it at once: it answers, with the schema of this build.
+pub(crate) async fn ready_storage(settings: &Settings) -> anyhow::Result<Storage> {
+    let storage = storage(settings, Role::Both)?;
+    storage.ready().await.map_err(Failure::unavailable)?;
+    Ok(storage)
+}
+
 /// Whether the database's address can be read.
 pub(crate) fn check_database(settings: &Settings) -> anyhow::Result<()> {
     let address = signalpost_storage::ConnectOptions::check(settings.database_url()?);

@@ -3,8 +3,8 @@
 //! Invariants: the signature is verified over the bytes as they arrived, before anything else is done with them; what
 //! does not verify is refused with 401 and counts as nothing else.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod tally;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use signalpost_core::secret::Secret;
 use signalpost_core::signature::{HEADER, SignatureMode, Signer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use tally::Counts;
+use tally::Tally;
 
 /// Larger than any batch.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -72,42 +75,6 @@ fn payloads(body: &[u8]) -> Vec<&str> {
     }
 }
 
-/// What arrived so far.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
-    pub(crate) requests: u64,
-    /// In requests that were taken (answered with 2xx).
-    pub(crate) events: u64,
-    /// Payloads that had arrived before, byte for byte.
-    pub(crate) repeated: u64,
-    pub(crate) verified: u64,
-    pub(crate) unverified: u64,
-    /// Requests that were answered with an error.
-    pub(crate) refused: u64,
-    seen: HashSet<u64>,
-}
-
-impl Tally {
-    fn count(&mut self, arrival: &Arrival) {
-        self.requests += 1;
-        match arrival.verdict {
-            Verdict::Verified => self.verified += 1,
-            Verdict::Wrong | Verdict::Unsigned => self.unverified += 1,
-            Verdict::Unchecked => {}
-        }
-        if !arrival.answer.is_success() {
-            self.refused += 1;
-            return;
-        }
-        self.events += arrival.events as u64;
-        for payload in arrival.payloads() {
-            let mut hasher = DefaultHasher::new();
-            payload.hash(&mut hasher);
-            self.repeated += u64::from(!self.seen.insert(hasher.finish()));
-        }
-    }
-}
-
 type Told = dyn Fn(&Arrival) + Send + Sync;
 
 /// A receiver that is being served.
@@ -127,8 +94,8 @@ impl Receiver {
     }
 
     /// What arrived so far.
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally.lock().expect("nothing panics while counting").clone()
+    pub(crate) fn counts(&self) -> Counts {
+        self.tally.lock().expect("nothing panics while counting").counts
     }
 
     /// Takes requests until told to stop.

@@ -3,15 +3,14 @@
 mod show;
 
 use signalpost_proto::v1::{ApplyRequest, Change};
-use signalpost_storage::{ApplyError, StorageError, Wanted};
+use signalpost_storage::{ApplyError, Wanted};
 
 use crate::cli::Apply;
 use crate::config::Settings;
 use crate::control::Control;
 use crate::destinations;
 use crate::exit::Failure;
-use crate::output;
-use crate::process::{self, Role};
+use crate::process;
 
 pub(crate) async fn run(settings: &Settings, args: &Apply, is_json: bool) -> anyhow::Result<()> {
     let variables = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
@@ -20,7 +19,7 @@ pub(crate) async fn run(settings: &Settings, args: &Apply, is_json: bool) -> any
         eprintln!("{warnings}\n");
     }
     if args.check {
-        output::line(format_args!("{} can be applied", args.file.display()));
+        show::checked(&args.file, &loaded.wanted, is_json);
         return Ok(());
     }
     let changes = if args.connection.server.is_some() {
@@ -44,8 +43,7 @@ async fn by_server(args: &Apply, wanted: &Wanted) -> anyhow::Result<Vec<Change>>
 
 async fn in_database(settings: &Settings, args: &Apply, wanted: &Wanted) -> anyhow::Result<Vec<Change>> {
     let keys = process::sealing_keys(settings)?;
-    let storage = process::storage(settings, Role::Both)?;
-    storage.ready().await.map_err(unready)?;
+    let storage = process::ready_storage(settings).await?;
     let changes = storage.catalog().apply(wanted, &keys, args.prune, args.dry_run).await;
     let changes = changes.map_err(|error| match &error {
         ApplyError::Storage(inner) if inner.is_transient() => Failure::unavailable(error),
@@ -56,8 +54,4 @@ async fn in_database(settings: &Settings, args: &Apply, wanted: &Wanted) -> anyh
         _ => Failure::input(error),
     })?;
     Ok(changes.into_iter().map(show::from_storage).collect())
-}
-
-fn unready(error: StorageError) -> anyhow::Error {
-    Failure::unavailable(error)
 }

@@ -87,7 +87,7 @@ async fn with_database(mut settings: Settings, args: &Dev, folder: &Folder) -> a
     let listeners = Listeners { grpc: Some(grpc), admin: Some(admin), http };
     let mut running = JoinSet::new();
     running.spawn(process::run(settings.clone(), Role::Both, listeners, lifecycle.clone()));
-    let hints = Hints::new(&settings, &write_key, file);
+    let hints = Hints::new(&settings, &write_key, &folder.admin_token_file(), file);
     let shown = tokio::select! {
         shown = show(&settings, &write_key, &arrivals, args) => shown,
         () = lifecycle.stop.cancelled() => Err(anyhow::anyhow!("stopped before the example events arrived")),

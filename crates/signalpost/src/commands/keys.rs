@@ -2,17 +2,24 @@
 //!
 //! Invariant: a write key is shown once, when it is made, alone on standard output.
 
+use anyhow::Context;
 use serde_json::json;
-use signalpost_proto::v1::{CreateWriteKeyRequest, RevokeWriteKeyRequest, RotateSealingKeyRequest, WriteKey};
+use signalpost_proto::v1::{
+    CreateWriteKeyRequest, RevokeWriteKeyRequest, RotateSealingKeyRequest, RotateSealingKeyResponse, WriteKey,
+};
+use signalpost_storage::EditError;
 
 use super::sources;
 use crate::cli::{Keys, KeysCommand};
-use crate::control::{Control, Listed};
+use crate::config::Settings;
+use crate::control::{self, Control, Listed};
+use crate::exit::Failure;
 use crate::json;
 use crate::listing::Listing;
 use crate::output::look::Look;
 use crate::output::table::{self, Cell};
 use crate::output::{self, measure};
+use crate::process;
 
 const KEYS: Listing<WriteKey> = Listing {
     name: "write_keys",
@@ -22,7 +29,12 @@ const KEYS: Listing<WriteKey> = Listing {
     none: "this source has no write keys: `signalpost keys create SOURCE`",
 };
 
-pub(crate) async fn run(args: &Keys, is_json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: &Settings, args: &Keys, is_json: bool) -> anyhow::Result<()> {
+    let is_server_asked = args.connection.server.is_some() || control::is_token_given(&args.connection);
+    if matches!(args.command, KeysCommand::Rotate) && !is_server_asked {
+        show_rotated(&rotated_in_database(settings).await?, is_json);
+        return Ok(());
+    }
     let control = Control::connect(&args.connection).await?;
     match &args.command {
         KeysCommand::List { source } => {
@@ -63,24 +75,41 @@ pub(crate) async fn run(args: &Keys, is_json: bool) -> anyhow::Result<()> {
                 ));
             }
         }
-        KeysCommand::Rotate => rotate(&control, is_json).await?,
+        KeysCommand::Rotate => {
+            let request = RotateSealingKeyRequest {};
+            let rotated = control.answer(control.client().rotate_sealing_key(request).await).await?;
+            show_rotated(&rotated, is_json);
+        }
     }
     Ok(())
 }
 
-async fn rotate(control: &Control, is_json: bool) -> anyhow::Result<()> {
-    let request = RotateSealingKeyRequest {};
-    let sealed = control.answer(control.client().rotate_sealing_key(request).await).await?;
-    let (resealed, current, key) = (sealed.resealed, sealed.current, sealed.sealing_key);
+/// The same as a server does, with the sealing keys of the settings.
+async fn rotated_in_database(settings: &Settings) -> anyhow::Result<RotateSealingKeyResponse> {
+    let keys = process::sealing_keys(settings)?;
+    let first = keys.first().context(
+        "there is no sealing key: set secrets.sealing_keys, the new key first; or ask a server (--server, --token-file)",
+    );
+    let sealing_key = first.map_err(Failure::usage)?.to_owned();
+    let storage = process::ready_storage(settings).await?;
+    let done = storage.catalog().reseal("", &keys).await.map_err(|error| match &error {
+        EditError::Storage(inner) if inner.is_transient() => Failure::unavailable(error),
+        EditError::Seal { .. } => Failure::usage(error),
+        _ => error.into(),
+    })?;
+    Ok(RotateSealingKeyResponse { resealed: done.resealed, current: done.current, sealing_key })
+}
+
+fn show_rotated(rotated: &RotateSealingKeyResponse, is_json: bool) {
+    let RotateSealingKeyResponse { resealed, current, sealing_key } = rotated;
     if is_json {
-        output::document(&json!({ "resealed": resealed, "current": current, "sealing_key": key }));
-        return Ok(());
+        output::document(&json!({ "resealed": resealed, "current": current, "sealing_key": sealing_key }));
+        return;
     }
     output::line(format_args!(
-        "{resealed} secrets are now sealed with key {key}; {current} already were. \
+        "{resealed} secrets are now sealed with key {sealing_key}; {current} already were. \
          The other keys may be dropped from secrets.sealing_keys once every process runs with this one first"
     ));
-    Ok(())
 }
 
 /// The keys of a source, as a table.

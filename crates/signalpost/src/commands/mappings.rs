@@ -85,7 +85,8 @@ struct Given {
     fields_json: Option<String>,
 }
 
-/// The trigger and the fields as given; mistakes are told at their place before anything is asked of the server.
+/// The trigger and the fields as given; mistakes and warnings are told at their place before anything is asked of the
+/// server, which would only say them again.
 fn given(args: &MappingArgs) -> anyhow::Result<Given> {
     let trigger = match (&args.trigger, &args.trigger_file) {
         (Some(trigger), _) => Some(trigger.clone()),
@@ -114,7 +115,6 @@ async fn create(control: &Control, args: &CreateMapping, given: Given, is_json: 
     let enabled = args.disabled.then_some(false);
     let request = CreateMappingRequest { name: args.name.clone(), trigger, fields_json, enabled };
     let made = control.answer(control.client().create_mapping(request).await).await?;
-    warn(&made.warnings);
     show(&made.mapping.unwrap_or_default(), is_json);
     Ok(())
 }
@@ -132,7 +132,6 @@ async fn update(control: &Control, args: &UpdateMapping, given: Given, is_json: 
         fields_json,
     };
     let changed = control.answer(control.client().update_mapping(request).await).await?;
-    warn(&changed.warnings);
     let after = changed.mapping.unwrap_or_default();
     if is_json {
         output::document(&json::mapping(&after));
@@ -140,12 +139,6 @@ async fn update(control: &Control, args: &UpdateMapping, given: Given, is_json: 
         output::line(versions::difference(&before, &after));
     }
     Ok(())
-}
-
-fn warn(warnings: &[String]) {
-    for warning in warnings {
-        output::aside(format_args!("{} {}", Look::Odd.paint("warning:"), output::clean(warning)));
-    }
 }
 
 async fn enable(control: &Control, names: &[String], enabled: bool, is_json: bool) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 use signalpost_core::secret::Secret;
 use signalpost_core::signature::SignatureMode;
 use tokio::net::TcpListener;
@@ -13,7 +14,7 @@ use crate::cli::{self, Receive, given};
 use crate::exit::Failure;
 use crate::lifecycle::Lifecycle;
 use crate::output;
-use crate::receiver::{Arrival, Behaviour, Receiver, Tally, Verdict};
+use crate::receiver::{Arrival, Behaviour, Counts, Receiver, Verdict};
 
 /// How much of a payload is shown.
 const SHOWN_CHARS: usize = 160;
@@ -30,7 +31,7 @@ impl From<cli::Signature> for SignatureMode {
     }
 }
 
-pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &Receive, is_json: bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", args.listen))
@@ -47,15 +48,15 @@ pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let lifecycle = Lifecycle::listen(&tasks, Duration::from_secs(5))?;
     let is_shown = !args.count;
-    let receiver = Receiver::new(behaviour, move |arrival| {
-        if is_shown {
-            output::line(describe(arrival));
-        }
+    let receiver = Receiver::new(behaviour, move |arrival| match (is_shown, is_json) {
+        (true, true) => output::line(request(arrival)),
+        (true, false) => output::line(describe(arrival)),
+        (false, _) => {}
     });
     eprintln!("receiving on http://{}, {checks}; Ctrl-C ends", listener.local_addr()?);
     let began = Instant::now();
     if args.count {
-        tasks.spawn(count(receiver.clone(), lifecycle.clone()));
+        tasks.spawn(count(receiver.clone(), lifecycle.clone(), is_json));
     }
     let served = receiver.clone().serve(listener, lifecycle.stop.clone());
     tokio::select! {
@@ -66,19 +67,65 @@ pub(crate) async fn run(args: &Receive) -> anyhow::Result<()> {
     lifecycle.abort.cancel();
     tasks.close();
     tasks.wait().await;
-    output::line(summary(&receiver.tally(), began.elapsed()));
+    let (counts, elapsed) = (receiver.counts(), began.elapsed());
+    if is_json {
+        output::line(so_far(&counts, elapsed, true));
+    } else {
+        output::line(summary(&counts, elapsed));
+    }
     Ok(())
 }
 
-async fn count(receiver: Receiver, lifecycle: Lifecycle) {
+async fn count(receiver: Receiver, lifecycle: Lifecycle, is_json: bool) {
+    let began = Instant::now();
     let mut before = 0;
     while lifecycle.stop.run_until_cancelled(tokio::time::sleep(COUNT_EVERY)).await.is_some() {
-        let tally = receiver.tally();
-        if tally.requests != before {
-            output::line(format_args!("{} events in {} requests", tally.events, tally.requests));
-            before = tally.requests;
+        let counts = receiver.counts();
+        if counts.requests == before {
+            continue;
+        }
+        before = counts.requests;
+        if is_json {
+            output::line(so_far(&counts, began.elapsed(), false));
+        } else {
+            output::line(format_args!("{} events in {} requests", counts.events, counts.requests));
         }
     }
+}
+
+/// A request for programs.
+fn request(arrival: &Arrival) -> Value {
+    let verdict = match arrival.verdict {
+        Verdict::Verified => "verified",
+        Verdict::Wrong => "wrong",
+        Verdict::Unsigned => "unsigned",
+        Verdict::Unchecked => "unchecked",
+    };
+    let payload = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    json!({ "request": {
+        "method": arrival.method.as_str(),
+        "uri": arrival.uri.to_string(),
+        "payloads": arrival.payloads().into_iter().map(payload).collect::<Vec<_>>(),
+        "body_bytes": arrival.body.len(),
+        "signature": verdict,
+        "attempt": arrival.attempt,
+        "answer": arrival.answer.as_u16(),
+    }})
+}
+
+/// The counts for programs.
+fn so_far(counts: &Counts, elapsed: Duration, is_final: bool) -> Value {
+    json!({ "counts": {
+        "events": counts.events,
+        "distinct": counts.distinct(),
+        "repeated": counts.repeated,
+        "requests": counts.requests,
+        "verified": counts.verified,
+        "unverified": counts.unverified,
+        "refused": counts.refused,
+        "elapsed_seconds": elapsed.as_secs_f64(),
+        "is_final": is_final,
+    }})
 }
 
 /// A request as one line, and its payloads below.
@@ -114,15 +161,16 @@ pub(crate) fn describe(arrival: &Arrival) -> String {
     text
 }
 
-fn summary(tally: &Tally, elapsed: Duration) -> String {
+fn summary(counts: &Counts, elapsed: Duration) -> String {
     format!(
-        "{} events in {} requests over {}: {} requests verified, {} not; {} answered with an error; {} events repeated",
-        tally.events,
-        tally.requests,
+        "{} events in {} requests over {}: {} distinct, {} repeated; {} requests verified, {} not; {} answered with an error",
+        counts.events,
+        counts.requests,
         humantime::format_duration(Duration::from_secs(elapsed.as_secs())),
-        tally.verified,
-        tally.unverified,
-        tally.refused,
-        tally.repeated,
+        counts.distinct(),
+        counts.repeated,
+        counts.verified,
+        counts.unverified,
+        counts.refused,
     )
 }

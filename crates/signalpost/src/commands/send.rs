@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 use signalpost_proto::v1::problem::Kind;
 use signalpost_proto::v1::{Event, Problem, Receipt, event::Form};
 use tokio::fs::File;
@@ -15,6 +16,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use crate::cli::{Send, given};
 use crate::client::{Message, Sender};
 use crate::exit::{Failure, Status};
+use crate::json;
 use crate::output;
 
 /// How many refused or unmapped events are shown one by one.
@@ -29,7 +31,7 @@ struct Line {
     number: u64,
 }
 
-pub(crate) async fn run(args: &Send) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &Send, is_json: bool) -> anyhow::Result<()> {
     let mut lines = Lines::open(&args.files)?;
     let write_key = given(args.write_key.as_deref(), args.write_key_file.as_deref())?;
     let write_key = write_key.context("the write key is empty").map_err(Failure::usage)?;
@@ -49,7 +51,11 @@ pub(crate) async fn run(args: &Send) -> anyhow::Result<()> {
         )
         .await;
     progress.finish_and_clear();
-    report.show(&lines.names, began.elapsed());
+    if is_json {
+        output::document(&report.as_json(&lines.names, began.elapsed()));
+    } else {
+        report.show(&lines.names, began.elapsed());
+    }
     sent?;
     if report.refused > 0 {
         return Err(Failure::shown(Status::Input));
@@ -198,6 +204,30 @@ impl Report {
         let placed =
             problems.filter_map(|problem| Some((lines.get(problem.index as usize)?.clone(), problem)));
         self.shown.extend(placed.take(room));
+    }
+
+    /// With the first of the problems; `are_problems_complete` says whether these are all.
+    fn as_json(&self, names: &[String], elapsed: Duration) -> Value {
+        let problem = |(line, problem): &(Line, Problem)| {
+            json!({
+                "file": names[line.file],
+                "line": line.number,
+                "kind": if problem.kind() == Kind::Unmapped { "unmapped" } else { "refused" },
+                "mapping": json::unless_empty(&problem.mapping),
+                "path": json::unless_empty(&problem.path),
+                "reason": problem.reason,
+            })
+        };
+        json!({
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "unwanted": self.unwanted,
+            "queued": self.queued,
+            "unmapped": self.unmapped,
+            "elapsed_seconds": elapsed.as_secs_f64(),
+            "problems": self.shown.iter().map(problem).collect::<Vec<_>>(),
+            "are_problems_complete": self.refused + self.unmapped <= self.shown.len() as u64,
+        })
     }
 
     fn show(&self, names: &[String], elapsed: Duration) {

@@ -94,7 +94,8 @@ pub(super) async fn no_admin_service(
                     format!("{server} answers in HTTP/1, so it is not the control API. {WHERE}")
                 }
                 found => explain_tls(server, status, found).unwrap_or_else(|| {
-                    format!("the connection to {server} broke: {}. {WHERE}", root_cause(status))
+                    let tls = "If it speaks TLS, use https://";
+                    format!("the connection to {server} broke: {}. {tls}. {WHERE}", root_cause(status))
                 }),
             }
         }

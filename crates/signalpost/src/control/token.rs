@@ -25,6 +25,12 @@ pub(crate) fn find(args: &ConnectionArgs) -> anyhow::Result<Token> {
     find_in(args, &variable)
 }
 
+/// Whether there is one, good or not.
+pub(crate) fn is_given(args: &ConnectionArgs) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    args.token.is_some() || args.token_file.is_some() || is_set(VARIABLE) || is_set(FILE_VARIABLE)
+}
+
 fn find_in(args: &ConnectionArgs, variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Token> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     if let Some(token) = &args.token {

@@ -1,9 +1,11 @@
 //! The difference that an apply made, for people and for programs.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use signalpost_proto::v1::{Change, ChangeKind, FieldChange};
+use signalpost_storage::Wanted;
 
 use crate::diff;
 use crate::output::look::Look;
@@ -27,6 +29,22 @@ pub(super) fn from_storage(change: signalpost_storage::Change) -> Change {
         after: field.after,
     });
     Change { kind: kind.into(), what: change.what, fields: fields.collect() }
+}
+
+/// A file that can be applied, and what it lists.
+pub(super) fn checked(file: &Path, wanted: &Wanted, is_json: bool) {
+    if !is_json {
+        output::line(format_args!("{} can be applied", file.display()));
+        return;
+    }
+    let destinations = || wanted.sources.iter().flat_map(|source| &source.destinations);
+    output::document(&json!({
+        "file": file.display().to_string(),
+        "can_be_applied": true,
+        "sources": wanted.sources.len(),
+        "destinations": destinations().count(),
+        "mappings": destinations().map(|destination| destination.mappings.len()).sum::<usize>(),
+    }));
 }
 
 pub(super) fn show(changes: &[Change], is_dry_run: bool, is_json: bool) {

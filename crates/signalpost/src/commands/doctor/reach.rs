@@ -10,7 +10,8 @@ use super::check::Check;
 use crate::cli::ConnectionArgs;
 use crate::commands::health;
 use crate::config::Settings;
-use crate::control::Control;
+use crate::control::{self, Control};
+use crate::exit::{self, Status};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -56,6 +57,34 @@ pub(super) async fn control(args: &ConnectionArgs) -> Check {
     };
     match asked.await {
         Ok(_) => Check::good("control API", "it answers, and accepts the token"),
-        Err(error) => Check::unknown("control API", format!("{error:#}"), ""),
+        Err(error) => judge(args, &error),
+    }
+}
+
+/// What was asked for by flag or variable has to work; the usual server may be elsewhere, or without control API.
+fn judge(args: &ConnectionArgs, error: &anyhow::Error) -> Check {
+    const NAME: &str = "control API";
+    let found = format!("{error:#}");
+    match exit::status(error) {
+        Status::Denied => Check::problem(
+            NAME,
+            found,
+            "give another token: --token-file FILE, or SIGNALPOST_ADMIN_TOKEN_FILE",
+        ),
+        Status::Usage if control::is_token_given(args) => {
+            Check::problem(NAME, found, "mend what was given: --server, --token-file, --ca-file, …")
+        }
+        Status::Usage => Check::unknown(NAME, found, ""),
+        Status::Unavailable if args.server.is_some() => Check::problem(
+            NAME,
+            found,
+            "start it (`signalpost serve` or `signalpost admin`), or give another --server",
+        ),
+        Status::Unavailable => Check::unknown(
+            NAME,
+            found,
+            "say where it is: --server URL, or SIGNALPOST_SERVER in the environment",
+        ),
+        Status::Failed | Status::Input => Check::problem(NAME, found, "look at the server's log"),
     }
 }
