@@ -1,5 +1,7 @@
 //! The program as users run it: processes that are started, loaded, signalled and killed; a real Postgres, a real receiver.
 
+#[path = "e2e/operated.rs"]
+mod operated;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/support.rs"]
@@ -7,12 +9,16 @@ mod support;
 #[path = "e2e/walk.rs"]
 mod walk;
 
+#[path = "e2e/certificates.rs"]
+mod certificates;
 #[path = "e2e/clients.rs"]
 mod clients;
 #[path = "e2e/compose.rs"]
 mod compose;
 #[path = "e2e/configuration.rs"]
 mod configuration;
+#[path = "e2e/control.rs"]
+mod control;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/deliver.rs"]

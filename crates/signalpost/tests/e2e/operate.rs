@@ -1,89 +1,9 @@
 //! A server that is configured and operated from the command line, as an operator does it.
 
-use std::process::Output;
+use signalpost_testkit::{Answer, eventually, receiver};
 
-use serde_json::Value;
-use signalpost_testkit::{Answer, event, eventually, postgres, receiver};
-
-use crate::support::{Process, SECRET, Stand, finished, text};
-
-const TOKEN: &str = "root-token-of-these-tests";
-
-/// A stand whose server answers operators.
-struct Operated {
-    stand: Stand,
-    server: String,
-    process: Process,
-}
-
-impl Operated {
-    async fn new() -> Operated {
-        let stand = Stand::new(&postgres().await.url);
-        stand.run(&["migrate"]);
-        let address = format!("127.0.0.1:{}", crate::support::free_port());
-        let settings = [("SIGNALPOST_ADMIN__LISTEN", address.as_str()), ("SIGNALPOST_ADMIN__TOKEN", TOKEN)];
-        let process = stand.start_with("serve", &settings).await;
-        Operated { stand, server: format!("http://{address}"), process }
-    }
-
-    fn output(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-        let mut command = self.stand.command(arguments);
-        command.env("SIGNALPOST_SERVER", &self.server).env("SIGNALPOST_ADMIN_TOKEN", TOKEN);
-        command.envs(variables.iter().copied());
-        command.output().expect("it starts")
-    }
-
-    /// What a command that must end well tells programs.
-    fn ask(&self, arguments: &[&str]) -> Value {
-        let output = self.output(&[arguments, &["--json"]].concat(), &[("WAREHOUSE_SECRET", SECRET)]);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)))
-    }
-
-    /// The status and the words of a command that must fail.
-    fn refused(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-        let output = self.output(arguments, variables);
-        assert!(!output.status.success(), "{arguments:?}: {}", text(&output));
-        (output.status.code(), text(&output))
-    }
-
-    fn file(&self, name: &str, content: &str) {
-        std::fs::write(self.stand.folder.path().join(name), content).expect("it is written");
-    }
-
-    /// A source with one destination that may reach the test's receiver; gives the source's write key.
-    fn configured(&self) -> String {
-        self.ask(&["sources", "create", "shop"]);
-        let made = self.ask(&["keys", "create", "shop"]);
-        self.ask(&[
-            "destinations",
-            "create",
-            "shop/warehouse",
-            "--shared-secret",
-            "env:WAREHOUSE_SECRET",
-            "--delivery",
-            "allow=[\"127.0.0.0/8\"]",
-            "--delivery",
-            "batch_wait=50ms",
-        ]);
-        made["key"].as_str().expect("a key").to_owned()
-    }
-
-    /// Makes a mapping of all tracks to this address.
-    fn mapping(&self, name: &str, url: &str) -> Value {
-        self.file("fields.json", &format!("{{\"url\": \"{url}\"}}"));
-        self.ask(&["mappings", "create", name, "--trigger", "type = \"track\"", "--fields", "fields.json"])
-    }
-
-    async fn send(&self, write_key: &str, ids: &[&str]) {
-        let events: Vec<String> = ids.iter().map(|id| event::order(id, 1).json()).collect();
-        finished(self.stand.send(&events, &["--write-key", write_key])).await;
-    }
-}
-
-fn strings<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
-    list.as_array().expect("a list").iter().filter_map(|item| item[key].as_str()).collect()
-}
+use crate::operated::{Operated, strings};
+use crate::support::{SECRET, text};
 
 #[tokio::test]
 async fn what_is_configured_from_the_command_line_delivers() {

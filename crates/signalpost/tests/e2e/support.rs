@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const SEALING_KEY: &str = "test:b25seS1mb3ItdHJ5aW5nLW5vdC1mb3ItcmVhbC11c2U=";
+pub(crate) const SEALING_KEY: &str = "test:b25seS1mb3ItdHJ5aW5nLW5vdC1mb3ItcmVhbC11c2U=";
 pub(crate) const SECRET: &str = "a shared secret";
 pub(crate) const WRITE_KEY: &str = "a-write-key";
 
