@@ -9,6 +9,7 @@
 
 mod account;
 mod binaries;
+mod folder;
 mod install;
 mod server;
 mod supervisor;
