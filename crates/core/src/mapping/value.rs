@@ -4,7 +4,6 @@
 //! shared, so that a clone is cheap; absent stands only inside composites built here and is never written.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -12,7 +11,11 @@ use indexmap::IndexMap;
 use super::keys;
 use super::meter::{Excess, Meter};
 use super::path::Step;
-use crate::json::{Kind, Node, Numbers, number_text, write_number, write_string};
+use crate::json::{Kind, Node};
+
+mod written;
+
+pub(super) use written::push_number;
 
 /// An object built by a mapping: keys as they were first put, values as they were last put.
 pub(super) type Object<'e> = IndexMap<Cow<'e, str>, Value<'e>>;
@@ -227,91 +230,6 @@ impl<'e> Value<'e> {
             _ => Ok(None),
         }
     }
-
-    /// Appends the value's text as a template prints it. Absent and `null` print nothing.
-    pub(crate) fn write_text(&self, numbers: Numbers, meter: &Meter, out: &mut String) -> Result<(), Excess> {
-        let before = out.len();
-        match self {
-            Value::Absent | Value::Null => {}
-            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-            Value::Number(number) => push_number(*number, out),
-            Value::Str(text) => out.push_str(text),
-            Value::Text(text) => out.push_str(text),
-            Value::Object(_) => out.push_str("[object Object]"),
-            Value::Array(items) => join(items.iter(), numbers, meter, out)?,
-            Value::Node(node) => match node.kind() {
-                Kind::Null => {}
-                Kind::String => out.push_str(&node.as_str().unwrap_or_default()),
-                Kind::Object => out.push_str("[object Object]"),
-                Kind::Array => join(node.items().map(Value::Node), numbers, meter, out)?,
-                Kind::Bool | Kind::Number => node.write(numbers, out),
-            },
-        }
-        meter.spend(out.len() - before)
-    }
-
-    /// Appends the JSON text. Answers whether there was anything to write.
-    pub(crate) fn write_json(
-        &self,
-        numbers: Numbers,
-        meter: &Meter,
-        out: &mut String,
-    ) -> Result<bool, Excess> {
-        let before = out.len();
-        match self {
-            Value::Absent => return Ok(false),
-            Value::Null => out.push_str("null"),
-            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-            Value::Number(number) => write_number(*number, out),
-            Value::Str(text) => write_string(text, out),
-            Value::Text(text) => write_string(text, out),
-            Value::Node(node) => node.write(numbers, out),
-            Value::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    if !item.write_json(numbers, meter, out)? {
-                        out.push_str("null");
-                    }
-                }
-                out.push(']');
-            }
-            Value::Object(members) => {
-                out.push('{');
-                for (key, value) in in_order(members).into_iter().filter(|(_, value)| !value.is_absent()) {
-                    if !out.ends_with('{') {
-                        out.push(',');
-                    }
-                    write_string(key, out);
-                    out.push(':');
-                    value.write_json(numbers, meter, out)?;
-                }
-                out.push('}');
-            }
-        }
-        // Nested text is counted once a level: what is deep and large costs more, which is what it is.
-        meter.spend(out.len() - before)?;
-        Ok(true)
-    }
-
-    /// The JSON text of the value; nothing when it is absent.
-    pub fn to_json(&self, numbers: Numbers) -> Option<String> {
-        let mut out = String::new();
-        self.write_json(numbers, &Meter::unlimited(), &mut out).ok().filter(|is_there| *is_there).map(|_| out)
-    }
-}
-
-impl fmt::Debug for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.to_json(Numbers::Ecmascript).as_deref().unwrap_or("absent"))
-    }
-}
-
-/// Appends a number's text; unlike JSON, `NaN` and `Infinity` are spelled out.
-pub(super) fn push_number(number: f64, out: &mut String) {
-    out.push_str(number_text(number).as_ref());
 }
 
 /// The length of a text in UTF-16 units.
@@ -379,19 +297,4 @@ fn in_order<'v, 'e>(members: &'v Object<'e>) -> Vec<(&'v Cow<'e, str>, &'v Value
     let mut ordered: Vec<_> = members.iter().collect();
     ordered.sort_by_key(|(key, _)| keys::rank(key));
     ordered
-}
-
-fn join<'e, V: std::borrow::Borrow<Value<'e>>>(
-    items: impl Iterator<Item = V>,
-    numbers: Numbers,
-    meter: &Meter,
-    out: &mut String,
-) -> Result<(), Excess> {
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        item.borrow().write_text(numbers, meter, out)?;
-    }
-    Ok(())
 }
