@@ -7,31 +7,19 @@
 pub mod action;
 pub(crate) mod context;
 mod partitions;
+mod reading;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use signalpost_storage::partition_of;
 
-use self::action::{
-    Action, Excess, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Settled,
-};
+use self::action::{Action, Excess, FoundRow, LaneSettings, Moment, Owned, Report, Settled};
 pub use self::context::Limits;
 use self::context::{Context, LoadKey};
 use self::partitions::Partitions;
 use crate::lane::discovery::Discovery;
 use crate::lane::{Lane, breaker};
-
-/// One statement loads at most so many bytes and rows.
-const LOAD_BYTES_MAX: usize = 8_000_000;
-const LOAD_ROWS_MAX: usize = 2000;
-/// Due retries are looked for this often even when none is expected: an operator may have made some due.
-const FIND_DUE_EVERY: Duration = Duration::from_secs(10);
-/// Not more often than this, so that many retries cost few looks.
-const FIND_DUE_GAP: Duration = Duration::from_millis(25);
-/// After a look that brought nothing new although there is more.
-const FIND_DUE_AGAIN: Duration = Duration::from_millis(250);
 
 /// All lanes of this dispatcher.
 #[derive(Debug)]
@@ -191,27 +179,12 @@ impl Lanes {
         }
     }
 
-    // ---- what was found
+    // ---- what happened
 
     /// Rows that became visible.
     pub fn arrived(&mut self, now: Moment, rows: &[FoundRow]) {
         self.cx.now = now;
         self.found(rows);
-    }
-
-    /// Retries that are due; whether there may be more, and when the next is.
-    pub fn found_due(&mut self, now: Moment, rows: &[FoundRow], is_full: bool, next_in: Option<Duration>) {
-        self.cx.now = now;
-        self.is_finding_due = false;
-        self.find_due_not_before = now + FIND_DUE_GAP;
-        let known = |lanes: &HashMap<i64, Lane>| lanes.values().map(Lane::known_rows).sum::<usize>();
-        let before = if is_full { known(&self.by_mapping) } else { 0 };
-        self.cx.find_due_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
-        self.found(rows);
-        if is_full {
-            let is_news = known(&self.by_mapping) > before;
-            self.cx.find_due_at = if is_news { now } else { now + FIND_DUE_AGAIN };
-        }
     }
 
     /// A lane holds more than it may: of its oldest rows, those that only wait are given up until the excess is gone.
@@ -228,67 +201,6 @@ impl Lanes {
             self.feed();
         }
     }
-
-    /// Lanes that have something queued.
-    pub fn backlog(&mut self, now: Moment, mapping_ids: &[i64]) {
-        self.cx.now = now;
-        for mapping_id in mapping_ids {
-            self.wake_behind(*mapping_id);
-        }
-    }
-
-    /// The rows of a page.
-    pub fn paged(&mut self, now: Moment, page: Page, rows: &[FoundRow]) {
-        self.cx.now = now;
-        let Some(lane) =
-            self.by_mapping.get_mut(&page.mapping_id).filter(|lane| lane.generation == page.generation)
-        else {
-            return;
-        };
-        lane.paged(rows, rows.len() >= page.limit, now);
-        self.advance(page.mapping_id);
-    }
-
-    /// The rows of a load: those that are still there.
-    pub fn loaded(&mut self, now: Moment, load: u64, rows: Vec<LoadedRow>) {
-        self.cx.now = now;
-        let Some(keys) = self.loads.remove(&load) else { return };
-        let mut rows: HashMap<(i64, i64), LoadedRow> =
-            rows.into_iter().map(|row| ((row.mapping_id, row.position), row)).collect();
-        let mut touched = Vec::new();
-        for key in keys {
-            let Some(lane) =
-                self.by_mapping.get_mut(&key.mapping_id).filter(|lane| lane.generation == key.generation)
-            else {
-                continue;
-            };
-            lane.loaded(key.kind, key.position, rows.remove(&(key.mapping_id, key.position)), &mut self.cx);
-            if touched.last() != Some(&key.mapping_id) {
-                touched.push(key.mapping_id);
-            }
-        }
-        for mapping_id in touched {
-            self.advance(mapping_id);
-        }
-        self.feed();
-    }
-
-    fn found(&mut self, rows: &[FoundRow]) {
-        let mut touched = Vec::new();
-        let now = self.cx.now;
-        for row in rows {
-            let Some(lane) = self.lane(row.mapping_id, Discovery::caught_up) else { continue };
-            lane.found(*row, now);
-            if touched.last() != Some(&row.mapping_id) {
-                touched.push(row.mapping_id);
-            }
-        }
-        for mapping_id in touched {
-            self.advance(mapping_id);
-        }
-    }
-
-    // ---- what came of it
 
     /// A request is over. `random` is uniform in `0.0..1.0`.
     pub fn reported(&mut self, now: Moment, request: u64, report: Report, random: f64) {
@@ -355,39 +267,6 @@ impl Lanes {
             _ => {}
         }
         Some(action)
-    }
-
-    fn next_load(&mut self) -> Option<Action> {
-        let mut bytes = 0;
-        let count = self.cx.loads.iter().take(LOAD_ROWS_MAX).take_while(|key| {
-            let fits = bytes == 0 || bytes + key.bytes <= LOAD_BYTES_MAX;
-            bytes += key.bytes.max(1);
-            fits
-        });
-        let count = count.count();
-        if count == 0 {
-            return None;
-        }
-        let keys: Vec<LoadKey> = self.cx.loads.drain(..count).collect();
-        let load = Load {
-            id: self.cx.next_id(),
-            keys: keys.iter().map(|key| (key.mapping_id, key.position)).collect(),
-        };
-        self.loads.insert(load.id, keys);
-        Some(Action::Load(load))
-    }
-
-    fn find_due_at(&self) -> Moment {
-        self.cx.find_due_at.max(self.find_due_not_before)
-    }
-
-    fn next_find_due(&mut self) -> Option<Action> {
-        if self.is_finding_due || self.find_due_at() > self.cx.now || !self.partitions.may_send() {
-            return None;
-        }
-        self.is_finding_due = true;
-        let is_full = |(_, lane): &(&i64, &Lane)| lane.is_full_of_retries() && !lane.settings().ordered;
-        Some(Action::FindDue { except: self.by_mapping.iter().filter(is_full).map(|(id, _)| *id).collect() })
     }
 
     /// What each lane in memory shows of itself.
