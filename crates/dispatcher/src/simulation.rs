@@ -1,4 +1,5 @@
-//! Simulation: the dispatchers' decisions against models of Postgres and of receivers, in virtual time, with seeded faults.
+//! Simulation: the dispatchers' decisions against models of Postgres and of receivers, in virtual time, with faults of a
+//! seed.
 //!
 //! Several dispatchers share the lanes; what runs in them is what runs in the program, from the heartbeat to the request
 //! (`decisions.rs`). Everything that can take time takes a random time, so answers cross each other in every order:

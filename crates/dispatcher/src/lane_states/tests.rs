@@ -1,3 +1,5 @@
+//! What is said of lanes, and when: told when it changes, counted in turn, forgotten with its partition.
+
 use signalpost_core::outcome::Outcome;
 use signalpost_core::request::Identity;
 use signalpost_storage::{BreakerState, Waiting};

@@ -1,5 +1,5 @@
-//! A Postgres that can't be written to, has no room, or ends connections: nothing is lost, nothing is sent twice, it goes on by
-//! itself, and says so once.
+//! A Postgres that can't be written to, has no room, or ends connections: nothing is lost, nothing is sent twice, it
+//! goes on by itself, and says so once.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What deploy/citus.sql does, as far as it can be known without Citus: the rules that Citus documents, checked by stand-ins
-//! for its functions.
+//! What deploy/citus.sql does, as far as it can be known without Citus: the rules that Citus documents, checked by
+//! stand-ins for its functions.
 
 use std::path::Path;
 
