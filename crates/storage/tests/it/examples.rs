@@ -30,7 +30,7 @@ fn examples(page: &str) -> Vec<Example> {
 }
 
 /// Two mappings of one destination with everything that can be asked for: what waits fresh and for a retry, dead letters,
-/// events that could not be mapped, attempts that failed, a dispatcher.
+/// events that could not be mapped, attempts that failed, a dispatcher; and what a removed mapping, number 9, left behind.
 async fn seeded() -> Storage {
     let storage = storage().await;
     execute(
@@ -45,11 +45,13 @@ async fn seeded() -> Storage {
            INSERT INTO signalpost.dead_batches (mapping_id, position, event_count, payload, attempts, enqueued_at, reason, status, response)
            VALUES (1, 110000, 2, '[{"messageId":"order-1"},{"messageId":"order-2"}]', 1, now(), 'rejected', 400, 'no such product'),
                   (1, 120000, 1, '[{"messageId":"order-3"}]', 9, now(), 'expired', 503, 'busy'),
-                  (2, 130000, 1, '[{"messageId":"user-1"}]', 1, now(), 'rejected', 404, 'gone');
+                  (2, 130000, 1, '[{"messageId":"user-1"}]', 1, now(), 'rejected', 404, 'gone'),
+                  (9, 140000, 1, '[{"messageId":"old-1"}]', 1, now(), 'rejected', 410, 'gone');
            INSERT INTO signalpost.rejected_events (mapping_id, message_id, path, reason, event)
            VALUES (1, 'order-1004', 'data.total', 'is not a number', '{"messageId":"order-1004"}');
            INSERT INTO signalpost.attempts (mapping_id, started_at, batch_id, attempt, outcome, status, error, response, event_count, body_bytes, latency_ms)
-           SELECT 1, now() - n * interval '1 s', '5ad26b0e-5f0c-8d2f-9f5d-6f2f1d7a3c11', 3 - n, 'retryable', 503, 'status 503', 'busy', 1, 30, 12 FROM generate_series(1, 2) n;
+           SELECT m, now() - n * interval '1 s', '5ad26b0e-5f0c-8d2f-9f5d-6f2f1d7a3c11', 3 - n, 'retryable', 503, 'status 503', 'busy', 1, 30, 12
+           FROM generate_series(1, 2) n, unnest(ARRAY[1, 9]) m;
            INSERT INTO signalpost.dispatchers (id, name) VALUES ('4fd26b0e-5f0c-4d2f-9f5d-6f2f1d7a3c11', 'dispatcher-1');
            UPDATE signalpost.partitions SET owner = '4fd26b0e-5f0c-4d2f-9f5d-6f2f1d7a3c11', epoch = 1, lease_ends_at = now() + interval '10 min'"#,
     )

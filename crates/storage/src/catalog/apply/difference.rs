@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::Value;
 
+use signalpost_core::json::array_index;
 use signalpost_core::secret::Secret;
 
 use super::super::{SealingKeys, WantedDestination, WantedMapping, sealing::Sealed, secrets};
@@ -145,9 +146,27 @@ pub(in crate::catalog) fn of_mapping(
         FieldChange::between("position", before(|one| one.position.to_string()), position.to_string()),
         FieldChange::between("enabled", before(|one| one.enabled.to_string()), wanted.enabled.to_string()),
         FieldChange::between("trigger", before(|one| one.trigger.clone()), wanted.trigger.clone()),
-        FieldChange::between("fields", before(|one| one.fields.to_string()), wanted.fields.to_string()),
+        FieldChange::between(
+            "fields",
+            before(|one| ordered(&one.fields).to_string()),
+            ordered(&wanted.fields).to_string(),
+        ),
     ];
     fields.into_iter().flatten().collect()
+}
+
+/// As every event is read and sent: integer-like keys first and ascending, wherever they were written.
+fn ordered(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> =
+                members.iter().map(|(key, value)| (key.clone(), ordered(value))).collect();
+            members.sort_by_key(|(key, _)| array_index(key).map_or(u64::MAX, u64::from));
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => items.iter().map(ordered).collect(),
+        plain => plain.clone(),
+    }
 }
 
 /// Certificates by their digest: their text is long and tells people nothing.
@@ -171,5 +190,18 @@ pub(in crate::catalog) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         other => unreachable!("an enum of words, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn where_an_integer_like_key_stands_is_no_difference() {
+        let written = json!({ "b": 1, "10": [{ "x": 1, "2": 2 }], "9": 3 });
+        assert_eq!(ordered(&written).to_string(), r#"{"9":3,"10":[{"2":2,"x":1}],"b":1}"#);
     }
 }
