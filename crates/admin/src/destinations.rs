@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::check::Mistakes;
 use crate::page::Page;
+use crate::scope::must_exist;
 use crate::service::Call;
 use crate::{made, names, status};
 
@@ -28,6 +29,9 @@ pub(crate) async fn list(
     let page = Page::<NameKey>::read(request.page_size, &request.page_token)?;
     let after = page.after.clone().unwrap_or_default();
     let found = call.catalog().destinations(&scope, &after, page.limit()).await.map_err(status::storage)?;
+    if found.is_empty() {
+        must_exist(call, &scope, &request.source).await?;
+    }
     let (found, next_page_token) =
         page.cut(found, |one| [one.source.clone(), one.name.clone(), String::new()]);
     let destinations = found.into_iter().map(shown).collect();

@@ -8,6 +8,7 @@ use tonic::Status;
 use crate::check::Mistakes;
 use crate::convert::timestamp;
 use crate::page::Page;
+use crate::scope::must_exist;
 use crate::service::Call;
 use crate::{destinations, names, status};
 
@@ -21,6 +22,9 @@ pub(crate) async fn list(
     let page = Page::<NameKey>::read(request.page_size, &request.page_token)?;
     let after = page.after.clone().unwrap_or_default();
     let found = call.catalog().mappings(&scope, &after, page.limit()).await.map_err(status::storage)?;
+    if found.is_empty() {
+        must_exist(call, &scope, &request.parent).await?;
+    }
     let key = |one: &MappingView| [one.source.clone(), one.destination.clone(), one.name.clone()];
     let (found, next_page_token) = page.cut(found, key);
     Ok(v1::ListMappingsResponse { mappings: found.into_iter().map(shown).collect(), next_page_token })

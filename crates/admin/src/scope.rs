@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use signalpost_storage::Scope;
 use tonic::Status;
 
 use crate::service::Call;
@@ -13,13 +14,22 @@ pub(crate) struct Lanes {
     names: HashMap<i64, String>,
 }
 
+/// Refuses a scope that names something that is not there. For lists that turn out empty.
+pub(crate) async fn must_exist(call: &Call<'_>, scope: &Scope, name: &str) -> Result<(), Status> {
+    if call.inspection().is_there(scope).await.map_err(status::storage)? {
+        return Ok(());
+    }
+    let kind = ["source", "destination", "mapping"][name.matches('/').count().min(2)];
+    Err(status::not_found(&format!("{kind} {name}")))
+}
+
 impl Lanes {
     /// Those of `parent`; all when it is empty.
     pub(crate) async fn of(call: &Call<'_>, field: &str, parent: &str) -> Result<Lanes, Status> {
         let scope = names::parent(field, parent)?;
         let found = call.inspection().lanes_of(&scope).await.map_err(status::storage)?;
-        if found.is_empty() && !call.inspection().is_there(&scope).await.map_err(status::storage)? {
-            return Err(status::not_found(&format!("source, destination or mapping {parent}")));
+        if found.is_empty() {
+            must_exist(call, &scope, parent).await?;
         }
         Ok(Lanes { ids: found.iter().map(|(id, _)| *id).collect(), names: found.into_iter().collect() })
     }

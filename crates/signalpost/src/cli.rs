@@ -165,7 +165,7 @@ pub(crate) struct Migrate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
-    /// The destinations file: TOML, YAML or JSON
+    /// The destinations file: TOML, YAML or JSON; `-` reads TOML or JSON on standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Show what would change, and change nothing
@@ -174,8 +174,8 @@ pub(crate) struct Apply {
     /// Remove what is configured and not in the file; without it, that is only told
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Only check the file; needs no database
-    #[arg(long, conflicts_with_all = ["dry_run", "prune", "server"])]
+    /// Only check the file; needs no database and no server
+    #[arg(long, conflicts_with_all = ["dry_run", "prune"])]
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,

@@ -18,6 +18,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
+use crate::control;
 use crate::exit::Failure;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -38,6 +39,8 @@ struct Waiting<T> {
 /// A sender to one ingest.
 pub(crate) struct Sender<T> {
     endpoint: Endpoint,
+    /// Its address, as it was given.
+    to: String,
     authorization: MetadataValue<Ascii>,
     window: usize,
     patience: Duration,
@@ -73,7 +76,7 @@ impl<T> Sender<T> {
             .parse()
             .map_err(|_| Failure::usage(anyhow::anyhow!("the write key holds characters that no key has")))?;
         let waiting = VecDeque::with_capacity(window);
-        Ok(Self { endpoint, authorization, window, patience, waiting, next_number: 1 })
+        Ok(Self { endpoint, to: to.to_owned(), authorization, window, patience, waiting, next_number: 1 })
     }
 
     /// Sends all that `next` gives until it gives none, and hands every receipt to `acknowledged`.
@@ -100,13 +103,18 @@ impl<T> Sender<T> {
             }
             let Ended::Broken(status) = ended else { return Ok(()) };
             if !may_pass(status.code()) {
-                return Err(explain(&status));
+                return Err(self.explain(&status));
+            }
+            if last_said.is_empty()
+                && let Some(text) = control::wrong_scheme(&self.to).await
+            {
+                return Err(Failure::unavailable(anyhow::anyhow!(text)));
             }
             if last_news.elapsed() > self.patience {
                 let gave_up = format!("nothing was acknowledged for {:?}", self.patience);
-                return Err(Failure::unavailable(explain(&status).context(gave_up)));
+                return Err(Failure::unavailable(self.explain(&status).context(gave_up)));
             }
-            let text = explain(&status).to_string();
+            let text = self.explain(&status).to_string();
             if text != last_said {
                 said(&format!("{text}; trying again"));
                 last_said = text;
@@ -159,6 +167,26 @@ impl<T> Sender<T> {
         }
     }
 
+    fn explain(&self, status: &Status) -> anyhow::Error {
+        match status.code() {
+            Code::Unauthenticated => {
+                Failure::denied(anyhow::anyhow!("ingest does not know this write key: {}", status.message()))
+            }
+            Code::InvalidArgument => Failure::input(anyhow::anyhow!("ingest refused: {}", status.message())),
+            Code::Unimplemented => Failure::unavailable(anyhow::anyhow!(
+                "what answers there is not Signalpost's ingest: it listens where the setting grpc.listen says, port 4650 by default"
+            )),
+            // A server that asks for a client certificate says so only after the handshake: in the first call.
+            Code::Unavailable | Code::Unknown if status.source().is_some() => {
+                anyhow::anyhow!(control::hint_of_cut(&self.to, &no_connection(status)))
+            }
+            Code::Unavailable | Code::Cancelled => {
+                anyhow::anyhow!(control::hint_of_cut(&self.to, status.message()))
+            }
+            code => anyhow::anyhow!("{code}: {}", status.message()),
+        }
+    }
+
     async fn open(&self) -> Result<Stream, Status> {
         let channel: Channel =
             self.endpoint.connect().await.map_err(|error| Status::unavailable(no_connection(&error)))?;
@@ -201,22 +229,6 @@ fn may_pass(code: Code) -> bool {
             | Code::Internal
             | Code::Unknown
     )
-}
-
-fn explain(status: &Status) -> anyhow::Error {
-    match status.code() {
-        Code::Unauthenticated => {
-            Failure::usage(anyhow::anyhow!("ingest does not know this write key: {}", status.message()))
-        }
-        Code::InvalidArgument => Failure::input(anyhow::anyhow!("ingest refused: {}", status.message())),
-        Code::Unimplemented => Failure::usage(anyhow::anyhow!("there is no Signalpost at this address")),
-        // A server that asks for a client certificate says so only after the handshake: in the first call.
-        Code::Unavailable | Code::Unknown if status.source().is_some() => {
-            anyhow::anyhow!("{}", no_connection(status))
-        }
-        Code::Unavailable => anyhow::anyhow!("{}", status.message()),
-        code => anyhow::anyhow!("{code}: {}", status.message()),
-    }
 }
 
 fn no_connection(error: &(dyn std::error::Error + 'static)) -> String {

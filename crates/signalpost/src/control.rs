@@ -25,6 +25,7 @@ use tonic::{Request, Response, Status};
 use crate::cli::{ConnectionArgs, USUAL_SERVER};
 use crate::exit::Failure;
 use crate::output::{self, look::Look};
+pub(crate) use diagnosis::{hint_of_cut, wrong_scheme};
 pub(crate) use names::mappings_of;
 pub(crate) use pages::{Listed, all};
 use token::Token;

@@ -53,10 +53,24 @@ impl std::error::Error for Refused {}
 
 /// Reads and checks a destinations file. `variables` is the environment.
 pub(crate) fn load(path: &Path, variables: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Loaded> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("reading {}", path.display()))
-        .map_err(Failure::input)?;
-    load_text(path, text, variables)
+    let text = text_of(path)?;
+    let name = if is_standard_input(path) { Path::new("standard input") } else { path };
+    load_text(name, text, variables)
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// What a file holds, or standard input when it is called `-`.
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    if is_standard_input(path) {
+        std::io::read_to_string(std::io::stdin()).context("reading standard input").map_err(Failure::input)
+    } else {
+        fs::read_to_string(path)
+            .with_context(|| format!("reading {}", path.display()))
+            .map_err(Failure::input)
+    }
 }
 
 /// The same for a text that is already read.

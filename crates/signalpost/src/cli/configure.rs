@@ -27,10 +27,10 @@ pub(crate) struct Confirm {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sources {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: SourcesCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,10 +70,10 @@ pub(crate) enum SourcesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Destinations {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: DestinationsCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -224,10 +224,10 @@ pub(crate) struct RotateSecret {
 
 #[derive(Debug, Args)]
 pub(crate) struct Mappings {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: MappingsCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -336,10 +336,10 @@ pub(crate) struct UpdateMapping {
 
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: KeysCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -378,10 +378,10 @@ pub(crate) enum KeysCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tokens {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: TokensCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// What a token may do.

@@ -32,8 +32,6 @@ pub(crate) struct Lately {
 #[derive(Debug, Args)]
 pub(crate) struct Queue {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) parent: Parent,
     /// Only lanes that are not well: retrying, open, full, paused, without dispatcher, or with dead letters
     #[arg(long)]
@@ -41,6 +39,8 @@ pub(crate) struct Queue {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// What an attempt proved.
@@ -56,8 +56,6 @@ pub(crate) enum OutcomeChoice {
 
 #[derive(Debug, Args)]
 pub(crate) struct Attempts {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
     pub(crate) parent: Parent,
     /// Only those that did not deliver
@@ -77,6 +75,8 @@ pub(crate) struct Attempts {
     /// Show attempts as they are recorded, from now on, until interrupted
     #[arg(short, long, conflicts_with_all = ["outcome", "batch", "until", "since"])]
     pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// Why a batch was given up.
@@ -108,10 +108,10 @@ pub(crate) struct DeadFilter {
 
 #[derive(Debug, Args)]
 pub(crate) struct Dead {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: DeadCommand,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -143,25 +143,25 @@ pub(crate) enum DeadCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Rejected {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) parent: Parent,
     #[command(flatten)]
     pub(crate) lately: Lately,
     /// Also show the events
     #[arg(long)]
     pub(crate) events: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Redrive {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) create: CreateRedrive,
     #[command(subcommand)]
     pub(crate) command: Option<RedriveCommand>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
@@ -237,12 +237,12 @@ pub(crate) enum RedriveCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Pause {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) names: Lanes,
     /// Why; shown wherever the lane is
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) why: String,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// Mappings whose lanes are meant.
@@ -256,9 +256,9 @@ pub(crate) struct Lanes {
 #[derive(Debug, Args)]
 pub(crate) struct OnLanes {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) names: Lanes,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// What to delete.
@@ -274,8 +274,6 @@ pub(crate) enum PurgeChoice {
 
 #[derive(Debug, Args)]
 pub(crate) struct Purge {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     /// `shop/warehouse/orders`
     #[arg(value_name = "MAPPING")]
     pub(crate) mapping: String,
@@ -287,12 +285,12 @@ pub(crate) struct Purge {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) confirm: Confirm,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     /// The event's `messageId`
     #[arg(value_name = "MESSAGE_ID", required_unless_present = "event")]
     pub(crate) message_id: Option<String>,
@@ -305,48 +303,50 @@ pub(crate) struct Explain {
     /// Only this mapping
     #[arg(long, value_name = "MAPPING")]
     pub(crate) mapping: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     /// `shop/warehouse/orders`
     #[arg(value_name = "MAPPING")]
     pub(crate) mapping: String,
     /// The event to send (JSON; `-` reads standard input); an example by default
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) parent: Parent,
     /// How often to look
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1s")]
     pub(crate) every: Duration,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
     pub(crate) parent: Parent,
     #[command(flatten)]
     pub(crate) lately: Lately,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
     /// Only this source
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 fn pace(text: &str) -> Result<f64, String> {

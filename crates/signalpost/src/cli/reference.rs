@@ -58,7 +58,8 @@ fn the_page_of_commands_is_fresh() {
 
 fn write_command(page: &mut String, command: &Command, name: &str, level: usize) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let _ = writeln!(page, "\n{} {name}\n\n{about}.", "#".repeat(level));
+    let end = if about.ends_with('?') { "" } else { "." };
+    let _ = writeln!(page, "\n{} {name}\n\n{about}{end}", "#".repeat(level));
     let ours: Vec<&Arg> = command.get_arguments().filter(|arg| !arg.is_global_set()).collect();
     let is_asking = command.get_arguments().any(|arg| arg.get_id() == "server");
     if is_asking && level == 2 {
@@ -78,7 +79,7 @@ fn write_command(page: &mut String, command: &Command, name: &str, level: usize)
 
 fn flags<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
     let rows: Vec<String> = args
-        .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()) && !arg.is_hide_set())
+        .filter(|arg| !matches!(arg.get_long(), Some("help" | "version")) && !arg.is_hide_set())
         .map(row)
         .collect();
     if !rows.is_empty() {
@@ -91,7 +92,10 @@ fn row(arg: &Arg) -> String {
         arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
     let takes_value = arg.get_action().takes_values();
     let name = match (arg.get_long(), takes_value) {
-        (Some(long), true) => format!("--{long} {}", values.join(" ")),
+        (Some(long), true) => {
+            let short = arg.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
+            format!("{short}--{long} {}", values.join(" "))
+        }
         (Some(long), false) => format!("--{long}"),
         (None, _) => values.join(" "),
     };

@@ -9,7 +9,7 @@ use crate::cli::Apply;
 use crate::config::Settings;
 use crate::control::Control;
 use crate::destinations;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::process;
 
 pub(crate) async fn run(settings: &Settings, args: &Apply, is_json: bool) -> anyhow::Result<()> {
@@ -43,7 +43,11 @@ async fn by_server(args: &Apply, wanted: &Wanted) -> anyhow::Result<Vec<Change>>
 
 async fn in_database(settings: &Settings, args: &Apply, wanted: &Wanted) -> anyhow::Result<Vec<Change>> {
     let keys = process::sealing_keys(settings)?;
-    let storage = process::ready_storage(settings).await?;
+    let storage = process::ready_storage(settings).await.map_err(|error| {
+        let status = exit::status(&error);
+        let hint = "or ask a server: --server URL, with --token-file FILE";
+        Failure { status, error: Some(anyhow::anyhow!("{error:#}; {hint}")) }
+    })?;
     let changes = storage.catalog().apply(wanted, &keys, args.prune, args.dry_run).await;
     let changes = changes.map_err(|error| match &error {
         ApplyError::Storage(inner) if inner.is_transient() => Failure::unavailable(error),

@@ -4,6 +4,7 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use signalpost_core::delivery::Delivery;
 use signalpost_proto::v1::{
     CreateDestinationRequest, DeleteDestinationRequest, Destination, GetDestinationRequest,
     ListDestinationsRequest, Numbers, RotateSecretRequest, SecretPurpose, SignatureMode,
@@ -18,8 +19,10 @@ use crate::cli::{
 use crate::confirm::confirm;
 use crate::control::{Control, all};
 use crate::destinations::part;
+use crate::exit::Failure;
 use crate::json;
 use crate::listing::{Listing, facts};
+use crate::nearest::nearest;
 use crate::output::look::Look;
 use crate::output::table::Cell;
 use crate::output::{self};
@@ -171,9 +174,34 @@ async fn delivery(
         }
     }
     for setting in &args.delivery {
+        known(setting)?;
         setting.put(&mut table);
     }
     Ok(Some(table))
+}
+
+/// Whether there is such a setting, and whether it can have such a value.
+fn known(setting: &Setting) -> anyhow::Result<()> {
+    let mut alone = json!({});
+    setting.put(&mut alone);
+    let Err(error) = serde_json::from_value::<Delivery>(alone) else { return Ok(()) };
+    let (name, text) = (setting.path.join("."), error.to_string());
+    let wrong = if let Some((_, known)) =
+        text.split_once("unknown field").and_then(|(_, rest)| rest.split_once("expected"))
+    {
+        let known = || known.split('`').skip(1).step_by(2);
+        let last = setting.path.last().map_or("", String::as_str);
+        let hint = nearest(last, known()).map_or_else(
+            || format!("known here: {}", known().collect::<Vec<_>>().join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        format!("--delivery {name}: there is no such setting; {hint}")
+    } else if text.contains("expected a duration") {
+        format!("--delivery {name}: {text}, such as 5s")
+    } else {
+        format!("--delivery {name}: {text}")
+    };
+    Err(Failure::usage(anyhow::anyhow!(wrong)))
 }
 
 fn signature(args: &DeliveryArgs) -> SignatureMode {

@@ -55,17 +55,21 @@ pub(crate) async fn run(args: &cli::Redrive, is_json: bool) -> anyhow::Result<()
 
 async fn create(control: &Control, args: &CreateRedrive, is_json: bool) -> anyhow::Result<()> {
     let parent = args.parent.as_deref().unwrap_or_default();
-    let request = CreateRedriveRequest {
+    let mut request = CreateRedriveRequest {
         filter: Some(dead::filter(parent, args.position, &args.filter)),
         events_per_second: args.rate,
-        dry_run: args.dry_run,
+        dry_run: true,
     };
-    let made = control.answer(control.client().create_redrive(request).await).await?;
-    let mut redrive = made.redrive.context("the server made no redrive")?;
+    let planned = control.answer(control.client().create_redrive(request.clone()).await).await?;
+    let mut redrive = planned.redrive.context("the server counted nothing")?;
     let matched = measure::count(redrive.events_matched);
-    if args.dry_run {
+    if args.dry_run || redrive.events_matched == 0 {
         if is_json {
             output::document(&json::redrive(&redrive));
+        } else if redrive.events_matched == 0 {
+            output::line(format_args!(
+                "nothing of {parent} is dead, or not so: there is nothing to queue again"
+            ));
         } else {
             output::line(format_args!(
                 "this would queue {matched} events again; nothing was done (--dry-run)"
@@ -73,6 +77,9 @@ async fn create(control: &Control, args: &CreateRedrive, is_json: bool) -> anyho
         }
         return Ok(());
     }
+    request.dry_run = false;
+    let made = control.answer(control.client().create_redrive(request).await).await?;
+    redrive = made.redrive.context("the server made no redrive")?;
     if !args.detach {
         let id = redrive.id;
         output::aside(format_args!(

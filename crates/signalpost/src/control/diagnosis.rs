@@ -21,6 +21,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const WHERE: &str = "The control API listens where the server's setting admin.listen says, port 4654 by default; \
                      ingest is 4650, probes and metrics are 4651";
 
+/// A server that wants a certificate may be gone before it is heard saying so.
+const NO_CERTIFICATE: &str = "perhaps the server asks for a client certificate, or does not accept the one shown \
+                              (--client-cert-file and --client-key-file)";
+
 /// What answers to a beginning of HTTP/2 without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -54,6 +58,9 @@ fn explain_tls(server: &str, error: &(dyn Error + 'static), found: Option<Found>
     if explained.contains("speaks plain text") || matches!(found, Some(Found::Http2 | Found::Http1)) {
         let plain = server.replacen("https://", "http://", 1);
         return Some(format!("{server} does not speak TLS: use {plain}"));
+    }
+    if is_cut_off(&explained) {
+        return Some(format!("{server}: {explained}: {NO_CERTIFICATE}"));
     }
     let flags = [
         ("CA file", "give it with --ca-file"),
@@ -107,6 +114,33 @@ pub(super) async fn no_admin_service(
 /// Whether the status was made on this side, because talking failed.
 fn is_transport(status: &Status) -> bool {
     status.source().is_some()
+}
+
+/// What to add when a connection over TLS was cut off.
+pub(crate) fn hint_of_cut(server: &str, said: &str) -> String {
+    if server.starts_with("https://") && is_cut_off(said) {
+        format!("{said}: {NO_CERTIFICATE}")
+    } else {
+        said.to_owned()
+    }
+}
+
+fn is_cut_off(said: &str) -> bool {
+    ["broken pipe", "onnection reset", "canceled"].iter().any(|sign| said.contains(sign))
+}
+
+/// Says of an address without an answer that the other scheme would get one; none when that is not sure.
+pub(crate) async fn wrong_scheme(server: &str) -> Option<String> {
+    match look(server).await? {
+        Found::Tls if server.starts_with("http://") => {
+            Some(format!("{server} speaks TLS: use {}", server.replacen("http://", "https://", 1)))
+        }
+        // A proxy may answer plain HTTP/1 on a port that is for TLS.
+        Found::Http2 if server.starts_with("https://") => {
+            Some(format!("{server} does not speak TLS: use {}", server.replacen("https://", "http://", 1)))
+        }
+        _ => None,
+    }
 }
 
 async fn look(server: &str) -> Option<Found> {

@@ -1,17 +1,13 @@
 //! Part: a part of a destinations file that stands alone: the fields of a mapping, a trigger, a table of settings.
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde_json::Value;
 use signalpost_core::json::Numbers;
 
 use super::problem::{Files, Problem};
 use super::tree::{Place, Tree};
 use super::{Loaded, check, formats, verdict};
-use crate::exit::Failure;
 
 /// A mapping's fields, with their defaults, from a JSON, TOML or YAML file; `-` is JSON on standard input.
 pub(crate) fn fields(path: &Path) -> anyhow::Result<Value> {
@@ -30,9 +26,7 @@ pub(crate) fn table(path: &Path) -> anyhow::Result<Value> {
 
 /// What a file holds, without the line end that editors leave behind.
 pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("reading {}", path.display()))
-        .map_err(Failure::input)?;
+    let text = super::text_of(path)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -47,19 +41,8 @@ pub(crate) fn trigger(text: &str, path: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn tree(path: &Path, files: &mut Files) -> anyhow::Result<Tree> {
-    let is_standard_input = path == Path::new("-");
-    let text = if is_standard_input {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("reading standard input")
-            .map_err(Failure::input)?;
-        text
-    } else {
-        fs::read_to_string(path)
-            .with_context(|| format!("reading {}", path.display()))
-            .map_err(Failure::input)?
-    };
+    let text = super::text_of(path)?;
+    let is_standard_input = super::is_standard_input(path);
     let path = if is_standard_input { PathBuf::from("standard-input.json") } else { path.to_owned() };
     let file = files.add(path.clone(), text);
     let parsed = formats::parse(&path, file, files.text(file));

@@ -1,5 +1,7 @@
 //! A server that is configured and operated from the command line, as an operator does it.
 
+use std::process::Stdio;
+
 use signalpost_testkit::{Answer, eventually, receiver};
 
 use crate::operated::{Operated, strings};
@@ -180,4 +182,54 @@ async fn a_file_is_applied_and_exported_through_the_server() {
     // The receiver is on this machine, which no destination may reach unless it is allowed.
     assert_eq!(tested.status.code(), Some(1), "{}", text(&tested));
     assert!(text(&tested).contains("loopback"), "{}", text(&tested));
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_known_is_said_so() {
+    let operated = Operated::new().await;
+    let write_key = operated.configured();
+    let refused = |arguments: &[&str], status: i32, says: &str| {
+        let (found, said) = operated.refused(arguments, &[]);
+        assert!(found == Some(status) && said.contains(says), "{arguments:?}: {found:?} {said}");
+    };
+    refused(&["mappings", "list", "shop/nope"], 1, "there is no destination shop/nope");
+    refused(&["destinations", "list", "nope"], 1, "there is no source nope");
+    let update = ["destinations", "update", "shop/warehouse", "--delivery"];
+    refused(
+        &[&update[..], &["timeot=5s"]].concat(),
+        64,
+        "--delivery timeot: there is no such setting; did you mean `timeout`?",
+    );
+    refused(
+        &[&update[..], &["timeout=5"]].concat(),
+        64,
+        "--delivery timeout: invalid type: integer `5`, expected a duration, such as 5s",
+    );
+    refused(&["serve", "--json"], 64, "--json means nothing here");
+    operated.mapping("shop/warehouse/orders", "https://warehouse.example.com");
+    let redriven = operated.ask(&["redrive", "shop"]);
+    assert!(redriven["id"].is_null() && redriven["events_matched"] == 0, "{redriven}");
+
+    let mut export = operated.command(&["export"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut check = operated.command(&["apply", "--check", "--json", "--file", "-"]);
+    check.env("SHOP_WRITE_KEY", &write_key).env("SHOP_WAREHOUSE_SHARED_SECRET", SECRET);
+    let checked = check.stdin(export.stdout.take().unwrap()).output().unwrap();
+    assert!(
+        text(&checked).contains("\"can_be_applied\":true") && export.wait().unwrap().success(),
+        "{}",
+        text(&checked)
+    );
+
+    let send = |more: &[&str]| {
+        operated.file("event.json", "{\"type\":\"track\",\"event\":\"A\",\"userId\":\"u\"}");
+        let arguments = [&["send", "event.json", "--json"], more].concat();
+        let output = operated.command(&arguments).output().unwrap();
+        (output.status.code(), text(&output))
+    };
+    let (status, said) = send(&["--write-key", &write_key]);
+    assert!(status == Some(0) && said.contains("\"accepted\":1"), "{said}");
+    assert_eq!(send(&["--write-key", "a-wrong-key-of-someone"]).0, Some(77));
+    let secure = operated.stand.grpc_url().replace("http:", "https:");
+    let (status, said) = send(&["--write-key", &write_key, "--to", &secure]);
+    assert!(status == Some(69) && said.contains("does not speak TLS: use http://"), "{said}");
 }
