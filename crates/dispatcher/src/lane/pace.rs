@@ -1,6 +1,6 @@
 //! Pace: how many requests of a lane may be under way, and when the next may start.
 //!
-//! The window grows by one for every window of answers and halves when the receiver shows overload, at most once
+//! The window doubles with every window of answers until the receiver shows a limit, then grows by one; it halves when the receiver shows overload, at most once
 //! for the requests that were under way together. It shrinks by a quarter for each round of answers that take longer because
 //! more is asked at a time, as [`super::latency`] tells.
 
@@ -28,6 +28,8 @@ pub(crate) struct Pace {
     paused_until: Moment,
     halved_at: Option<Moment>,
     latency: Latency,
+    /// It was asked too much once: until then the window doubles with each window of answers.
+    has_met_limit: bool,
 }
 
 /// Whether a request may start.
@@ -50,6 +52,7 @@ impl Pace {
             paused_until: Moment::ZERO,
             halved_at: None,
             latency: Latency::new(),
+            has_met_limit: false,
         };
         pace.configure(max_concurrency, rate_limit);
         pace
@@ -102,10 +105,15 @@ impl Pace {
     pub(crate) fn answered(&mut self, now: Moment, answer: Answered) {
         match self.latency.answered(now, answer, self.window, self.window()) {
             // One less at least, or nothing could come of it.
-            Verdict::Less => self.window = (self.window / 4 * 3).min((self.window() - 1) * ONE).max(ONE),
+            Verdict::Less => {
+                self.has_met_limit = true;
+                self.window = (self.window / 4 * 3).min((self.window() - 1) * ONE).max(ONE);
+            }
             Verdict::Back(window) => self.window = window.min(self.window_max),
             Verdict::None | Verdict::Fine if self.latency.is_calm() => {
-                self.window = (self.window + ONE * ONE / self.window).min(self.window_max);
+                // A receiver that takes 5 s would take minutes to be asked what it can do, one more for each window.
+                let more = if self.has_met_limit { ONE * ONE / self.window } else { ONE };
+                self.window = (self.window + more).min(self.window_max);
             }
             Verdict::None | Verdict::Fine => {}
         }
@@ -116,6 +124,7 @@ impl Pace {
         if self.halved_at.is_none_or(|halved_at| started_at > halved_at) {
             self.window = (self.window / 2).max(ONE);
             self.halved_at = Some(now);
+            self.has_met_limit = true;
             self.latency.interrupted(now);
         }
     }
@@ -128,6 +137,7 @@ impl Pace {
     /// Begin again with one at a time, after a receiver came back.
     pub(crate) fn restart(&mut self, now: Moment) {
         self.window = ONE;
+        self.has_met_limit = true;
         self.latency.interrupted(now);
     }
 }

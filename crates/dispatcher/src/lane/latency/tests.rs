@@ -118,3 +118,10 @@ fn answers_that_take_all_sorts_of_times_hardly_shrink_anything() {
     let reached = drive(32, 200, |_| 700, &Receiver { workers: usize::MAX, takes });
     assert!(reached.window > 28.0 && reached.most == 32, "{reached:?}");
 }
+
+#[test]
+fn a_receiver_that_is_slow_is_soon_asked_as_much_as_allowed() {
+    let receiver = Receiver { workers: usize::MAX, takes: |_, _, random| about(5.0, random) };
+    let reached = drive(64, 40, |_| 700, &receiver);
+    assert!(reached.least == 64, "{reached:?}");
+}
