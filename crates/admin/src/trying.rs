@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use signalpost_core::batch;
+use signalpost_core::body::Body;
 use signalpost_core::event::{Event, Stamp};
 use signalpost_core::json::Limits;
 use signalpost_core::payload::Recipe;
@@ -103,14 +103,13 @@ impl Trying {
     pub(crate) fn request(&self, group: &Group) -> Result<OutboundRequest, String> {
         let is_batched = self.recipe.batching().is_some();
         let body = if is_batched {
-            let interiors: Vec<Bytes> = group.payloads.iter().cloned().map(Bytes::from).collect();
-            Some(batch::join(&interiors))
+            Some(Body::array(group.payloads.iter().cloned().map(Bytes::from)))
         } else {
-            group.payloads.first().filter(|body| *body != "null").cloned().map(Bytes::from)
+            group.payloads.first().filter(|body| *body != "null").cloned().map(Body::from)
         };
         let identity = Identity { batch_id: Uuid::new_v4(), attempt: 1, is_maybe_repeated: false };
         let signatures =
-            self.signers.sign(body.as_deref(), is_batched, identity.batch_id, || now().timestamp());
+            self.signers.sign(body.as_ref(), is_batched, identity.batch_id, || now().timestamp());
         let Target { url, method, headers, .. } = &group.target;
         let prepared = Prepared::new(method.as_str(), url, headers).map_err(|error| error.to_string())?;
         Ok(prepared.request(body, &signatures, identity))
@@ -132,7 +131,7 @@ pub(crate) fn shown(
         method: request.method.to_string(),
         url: request.uri.to_string(),
         headers: headers.collect(),
-        body: request.body.clone().unwrap_or_default(),
+        body: request.body.as_ref().map(Body::to_bytes).unwrap_or_default(),
         event_indexes: indexes,
     }
 }

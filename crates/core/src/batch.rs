@@ -1,9 +1,8 @@
-//! Batch: which stretch of a queued row a request carries, and the bytes and the identity that follow from it.
+//! Batch: which stretch of a queued row a request carries, and the identity that follows from it.
 //!
 //! A row at position `p` with `n` events covers the addresses `p..p + n`. An event keeps its address through every
 //! split, so the identity of a request is a function of addresses alone.
 
-use bytes::{BufMut, Bytes, BytesMut};
 use ring::digest::{Context, SHA256};
 use uuid::{Builder, Uuid};
 
@@ -44,29 +43,6 @@ fn uuid_of(context: Context) -> Uuid {
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// The elements of an array's text without its brackets.
-pub fn interior(array: &Bytes) -> Bytes {
-    match array.len() {
-        0 | 1 => Bytes::new(),
-        length => array.slice(1..length - 1),
-    }
-}
-
-/// One array's text of several interiors.
-pub fn join(interiors: &[Bytes]) -> Bytes {
-    let length: usize = interiors.iter().map(|part| part.len() + 1).sum();
-    let mut text = BytesMut::with_capacity(length + 2);
-    text.put_u8(b'[');
-    for part in interiors.iter().filter(|part| !part.is_empty()) {
-        if text.len() > 1 {
-            text.put_u8(b',');
-        }
-        text.put_slice(part);
-    }
-    text.put_u8(b']');
-    text.freeze()
-}
-
 /// How many of `count` events go into the first of two halves.
 pub fn half(count: u32) -> u32 {
     count.div_ceil(2)
@@ -75,14 +51,6 @@ pub fn half(count: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn joining_keeps_every_element_in_order() {
-        let arrays =
-            ["[1,2]", "[]", "[{\"a\":[3]}]"].map(|text| interior(&Bytes::from_static(text.as_bytes())));
-        assert_eq!(join(&arrays), "[1,2,{\"a\":[3]}]");
-        assert_eq!(join(&[]), "[]");
-    }
 
     #[test]
     fn an_id_depends_on_the_mapping_and_on_every_address() {

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod batch;
+pub mod body;
 pub mod delivery;
 pub mod event;
 pub mod json;

@@ -11,13 +11,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
 use uuid::Uuid;
 
+use crate::body::Body;
 use crate::signature::Signatures;
 
 /// What a receiver sees as `user-agent`.
@@ -95,7 +95,7 @@ pub struct OutboundRequest {
     /// All headers but those the connection adds (`host`, `content-length`).
     pub headers: HeaderMap,
     /// The exact bytes that are signed and sent; `None`: no body.
-    pub body: Option<Bytes>,
+    pub body: Option<Body>,
 }
 
 impl OutboundRequest {
@@ -160,7 +160,7 @@ impl Prepared {
     /// One request.
     pub fn request(
         &self,
-        body: Option<Bytes>,
+        body: Option<Body>,
         signatures: &Signatures,
         identity: Identity,
     ) -> OutboundRequest {

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
-use signalpost_core::batch;
+use signalpost_core::body::Body;
 use signalpost_core::outcome::{self, EventOutcome, Failure, Outcome};
 use signalpost_core::request::{InvalidRequest, OutboundRequest, Prepared};
 use signalpost_core::signature::Signers;
 use signalpost_core::target::Target;
 
-use crate::lanes::action::{Attempted, Request, RequestBody};
+use crate::lanes::action::{Attempted, Request};
 use crate::trace::{self, TRACEPARENT};
 use crate::transport::{Answer, Egress, NoAnswer, Transport};
 
@@ -63,7 +62,7 @@ async fn make(
             {
                 outbound.headers.entry(TRACEPARENT).or_insert(traceparent);
             }
-            let body_bytes = outbound.body.as_ref().map_or(0, Bytes::len);
+            let body_bytes = outbound.body.as_ref().map_or(0, Body::len);
             (body_bytes, transport.send(outbound, &route.egress).await)
         }
         Err(reason) => (0, Err(NoAnswer { failure: Failure::Request, reason })),
@@ -85,9 +84,8 @@ async fn make(
 
 /// The exact request.
 fn prepare(route: &Route, request: &Request) -> Result<OutboundRequest, String> {
-    let body = body(&request.body);
-    let is_batch = !matches!(request.body, RequestBody::Single(_));
-    let signatures = route.signers.sign(body.as_deref(), is_batch, request.identity.batch_id, seconds);
+    let body = body(request);
+    let signatures = route.signers.sign(body.as_ref(), request.is_batch, request.identity.batch_id, seconds);
     match &request.target {
         None => {
             let prepared = route.target.as_ref().map_err(Clone::clone)?;
@@ -108,13 +106,8 @@ pub(crate) fn prepared(target: &Target) -> Result<Prepared, InvalidRequest> {
 }
 
 /// The exact bytes; a single event without data has no body.
-fn body(body: &RequestBody) -> Option<Bytes> {
-    match body {
-        RequestBody::Single(event) if &event[..] == b"null" => None,
-        RequestBody::Single(event) => Some(event.clone()),
-        RequestBody::Array(array) => Some(array.clone()),
-        RequestBody::Stretches(parts) => Some(batch::join(parts)),
-    }
+fn body(request: &Request) -> Option<Body> {
+    (request.is_batch || !request.body.is("null")).then(|| request.body.clone())
 }
 
 /// The time as the receiver will compare it with its own.

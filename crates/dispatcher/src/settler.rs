@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::DateTime;
+use signalpost_core::body::Body;
 use signalpost_storage as storage;
 use signalpost_storage::{AttemptLog, BuryReason, BuryRow, Hold, OwnerId, PutRow, Queue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -16,6 +17,10 @@ use crate::driver::Input;
 use crate::lanes::action::{Bury, Log, Moment, Overflowed, Put, Reason, Settled, Settlement};
 use crate::metrics::Metrics;
 use crate::outage::Outage;
+
+/// One statement writes at most so many bytes of payloads: when hundreds of requests time out together, the deliveries of
+/// other lanes do not wait for all of them, and no second copy of what is in memory is made.
+const BYTES_MAX: usize = 4_000_000;
 
 pub(crate) struct Settler {
     pub(crate) queue: Queue,
@@ -45,18 +50,21 @@ impl Settler {
                     gathered.push(more);
                 }
             }
-            if self.settle(&mut gathered).await.is_none() {
-                return;
+            while !gathered.is_empty() {
+                let rest = gathered.split_off(portion(&gathered));
+                if self.settle(std::mem::replace(&mut gathered, rest)).await.is_none() {
+                    return;
+                }
             }
             is_busy = !self.settlements.is_empty();
         }
     }
 
-    async fn settle(&self, gathered: &mut Vec<Settlement>) -> Option<()> {
+    async fn settle(&self, gathered: Vec<Settlement>) -> Option<()> {
         let began = Instant::now();
         let now = self.started.elapsed();
         let (ids, rows): (Vec<u64>, Vec<storage::Settlement>) =
-            gathered.drain(..).map(|settlement| (settlement.id, stored(settlement, now))).unzip();
+            gathered.into_iter().map(|settlement| (settlement.id, stored(settlement, now))).unzip();
         let answers = self.outage.persist("settle", &self.over, || self.queue.settle(self.me, &rows)).await?;
         self.metrics.settle_duration.observe(began.elapsed().as_secs_f64());
         self.count(&rows, &answers);
@@ -72,6 +80,22 @@ impl Settler {
             self.metrics.settled(row, *answer == storage::Settled::Stale);
         }
     }
+}
+
+/// How many settlements one statement records: as many as write no more than it may, and one at least.
+fn portion(gathered: &[Settlement]) -> usize {
+    let mut bytes = 0;
+    let fitting = gathered.iter().take_while(|settlement| {
+        bytes += written_bytes(settlement);
+        bytes <= BYTES_MAX
+    });
+    fitting.count().max(1)
+}
+
+/// The payloads that it writes again, because their composition changed.
+fn written_bytes(settlement: &Settlement) -> usize {
+    let rows = settlement.put.iter().chain(settlement.bury.iter().map(|bury| &bury.row));
+    rows.filter(|row| !row.is_in_place).map(|row| row.payload.len()).sum()
 }
 
 /// A settlement as storage takes it.
@@ -160,10 +184,65 @@ fn stored_overflow(row: Overflowed) -> BuryRow {
     }
 }
 
-fn text(payload: &[u8]) -> String {
-    String::from_utf8(payload.to_vec()).expect("it came as text and was cut between events")
+fn text(payload: &Body) -> String {
+    let mut text = String::with_capacity(payload.len());
+    for piece in payload.pieces() {
+        text.push_str(std::str::from_utf8(piece).expect("it came as text and was cut between events"));
+    }
+    text
 }
 
 fn count(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn settlement(id: u64, written: &[usize], is_in_place: bool) -> Settlement {
+        let put = |bytes: &usize| Put {
+            position: 10_000,
+            events: 1,
+            payload: Bytes::from(vec![b' '; *bytes]).into(),
+            is_in_place,
+            target: None,
+            attempts: 1,
+            due_in: None,
+            batch_id: None,
+            last_error: None,
+            enqueued_at: DateTime::UNIX_EPOCH,
+            traces: None,
+        };
+        let put = written.iter().map(put).collect();
+        Settlement {
+            id,
+            mapping_id: 1,
+            partition: 1,
+            epoch: 1,
+            log: None,
+            delete: Vec::new(),
+            put,
+            bury: Vec::new(),
+            overflow: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_statement_writes_no_more_than_it_may_but_records_one_settlement_at_least() {
+        let half = BYTES_MAX / 2;
+        let all = [(1, &[half][..]), (2, &[half / 2, half / 2]), (3, &[1]), (4, &[])]
+            .map(|(id, written)| settlement(id, written, false));
+        assert_eq!(portion(&all), 2);
+        assert_eq!(portion(&all[2..]), 2);
+        assert_eq!(portion(&[settlement(1, &[BYTES_MAX + 1], false), settlement(2, &[], false)]), 1);
+    }
+
+    #[test]
+    fn what_stays_where_it_is_is_not_written() {
+        let all = [1, 2].map(|id| settlement(id, &[BYTES_MAX], true));
+        assert_eq!(portion(&all), 2);
+    }
 }

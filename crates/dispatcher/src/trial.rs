@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use signalpost_core::body::Body;
 use signalpost_core::outcome::Outcome;
 use signalpost_core::request::OutboundRequest;
 use signalpost_core::signature::Signers;
@@ -56,7 +56,7 @@ pub fn mark(request: &mut OutboundRequest) {
 /// Makes the request, which holds one event, once.
 pub async fn send(transport: &impl Transport, egress: &Egress, request: OutboundRequest) -> Tried {
     let started = Instant::now();
-    let body_bytes = request.body.as_ref().map_or(0, Bytes::len);
+    let body_bytes = request.body.as_ref().map_or(0, Body::len);
     let result = transport.send(request, egress).await;
     let latency = started.elapsed();
     match result {

@@ -12,7 +12,7 @@ fn prepared(url: &str, headers: &[(&str, &str)]) -> Result<Prepared, InvalidRequ
 
 fn header(headers: &[(&str, &str)], name: &str) -> Option<String> {
     let request = prepared("http://h/", headers).unwrap().request(
-        Some(Bytes::from_static(b"{}")),
+        Some(Body::from("{}".to_owned())),
         &Signatures {
             shared: Some("abc".to_owned()),
             previous: Some("def".to_owned()),

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::hmac;
 
+use crate::body::Body;
 use crate::secret::Secret;
 
 const PREFIX: &str = "whsec_";
@@ -37,12 +38,14 @@ impl WebhookSigner {
     }
 
     /// One signature for each secret, separated by spaces.
-    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+    pub fn sign(&self, id: &str, timestamp: i64, body: &Body) -> String {
         let start = format!("{id}.{timestamp}.");
         let signatures = self.keys.iter().map(|key| {
             let mut context = hmac::Context::with_key(key);
             context.update(start.as_bytes());
-            context.update(body);
+            for piece in body.pieces() {
+                context.update(piece);
+            }
             format!("v1,{}", BASE64.encode(context.sign()))
         });
         signatures.collect::<Vec<_>>().join(" ")
@@ -75,7 +78,11 @@ mod tests {
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let signer = WebhookSigner::new([&secret]).unwrap();
         assert_eq!(
-            signer.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#),
+            signer.sign(
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                &Body::from(r#"{"test": 2432232314}"#.to_owned())
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -83,8 +90,9 @@ mod tests {
     #[test]
     fn two_secrets_make_two_signatures_in_one_header() {
         let secrets = [1, 2].map(|byte| Secret::new(format!("whsec_{}", BASE64.encode([byte; 24]))));
-        let alone = |secret| WebhookSigner::new([secret]).unwrap().sign("id", 7, b"{}");
-        let both = WebhookSigner::new(&secrets).unwrap().sign("id", 7, b"{}");
+        let body = Body::from("{}".to_owned());
+        let alone = |secret| WebhookSigner::new([secret]).unwrap().sign("id", 7, &body);
+        let both = WebhookSigner::new(&secrets).unwrap().sign("id", 7, &body);
         assert_eq!(both, format!("{} {}", alone(&secrets[0]), alone(&secrets[1])));
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use signalpost_core::batch;
+use signalpost_core::body::Body;
 use signalpost_core::json;
 use signalpost_core::outcome::{EventOutcome, Outcome};
 
@@ -22,13 +23,10 @@ pub(super) struct Parts {
 
 /// Takes a request's events apart.
 pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
-    let text = std::str::from_utf8(&whole.payload).unwrap_or_default();
-    let elements: Vec<Bytes> = json::elements(text)
-        .map(|element| {
-            let start = element.as_ptr().addr() - text.as_ptr().addr();
-            whole.payload.slice(start..start + element.len())
-        })
-        .collect();
+    let payload = whole.payload.to_bytes();
+    let text = std::str::from_utf8(&payload).unwrap_or_default();
+    let elements: Vec<Bytes> =
+        json::elements(text).map(|element| payload.slice_ref(element.as_bytes())).collect();
     let of = |wanted: fn(&Outcome) -> bool| {
         let indices = each.iter().enumerate().filter(move |(_, event)| wanted(&event.outcome));
         indices.map(|(index, _)| index)
@@ -59,7 +57,7 @@ fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
     Put {
         position: whole.position + i64::from(count(after)),
         events: count(events.len()),
-        payload: batch::join(events),
+        payload: Body::array(events.iter().cloned()),
         is_in_place: false,
         target: whole.target.as_ref().map(Arc::clone),
         attempts: whole.attempts,

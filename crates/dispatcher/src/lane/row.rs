@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use signalpost_core::batch::{self, Stretch};
+use signalpost_core::batch::Stretch;
+use signalpost_core::body::Body;
 use signalpost_core::json;
 use smallvec::{SmallVec, smallvec};
 use uuid::Uuid;
@@ -237,15 +238,15 @@ impl Row {
     }
 
     /// The place and the array's text of a run, to store it.
-    pub(crate) fn stored_text(&self, run: Run) -> (i64, Bytes) {
+    pub(crate) fn stored_text(&self, run: Run) -> (i64, Body) {
         if run.count == self.events {
-            return (self.position, self.payload.clone());
+            return (self.position, self.payload.clone().into());
         }
         let begins = |piece: &&Piece| piece.run.first == run.first;
         let ends = |piece: &&Piece| piece.run.first + piece.run.count == run.first + run.count;
         let start = self.pieces.iter().find(begins).map_or(self.offset, |piece| piece.bytes.start);
         let end = self.pieces.iter().find(ends).map_or(self.payload.len() - 1, |piece| piece.bytes.end);
-        (self.address(run), batch::join(&[self.payload.slice(start..end)]))
+        (self.address(run), Body::array([self.payload.slice(start..end)]))
     }
 }
 
@@ -309,7 +310,8 @@ mod tests {
         row.gone(pieces[2]);
         let (delete, put) = row.rearrange();
         assert_eq!(delete[..], [10_000]);
-        let stored: Vec<_> = put.into_iter().map(|run| row.stored_text(run)).collect();
+        let stored: Vec<_> =
+            put.into_iter().map(|run| row.stored_text(run)).map(|(at, text)| (at, text.to_bytes())).collect();
         assert_eq!(stored, [(10_001, "[1]".into()), (10_003, "[3,4,5]".into())]);
         row.delivered(pieces[1]);
         assert_eq!(row.remove_delivered()[..], [10_001]);

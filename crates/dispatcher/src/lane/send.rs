@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use signalpost_core::batch;
+use signalpost_core::body::Body;
 use signalpost_core::request::Identity;
 use signalpost_core::trace;
 use smallvec::{SmallVec, smallvec};
@@ -13,7 +14,7 @@ use super::flight::Flight;
 use super::ordered::{self, Head};
 use super::pace::Permit;
 use super::rows::Kind;
-use crate::lanes::action::{Action, Page, Request, RequestBody};
+use crate::lanes::action::{Action, Page, Request};
 use crate::lanes::context::{Context, Right};
 
 /// With retries and fresh rows both ready, every so-manieth request is a retry.
@@ -116,43 +117,43 @@ impl Lane {
         for piece in taken {
             self.no_longer_ahead(Kind::Fresh, piece.stretch.count, piece.elements.len() + 1);
         }
-        let body = match (taken, self.settings.batching) {
-            ([only], None) => RequestBody::Single(only.elements.clone()),
-            ([only], Some(_)) => {
+        let is_batch = self.settings.batching.is_some();
+        let elements = || taken.iter().map(|piece| piece.elements.clone());
+        let body = match taken {
+            [only] if !is_batch => only.elements.clone().into(),
+            [only] => {
                 let whole = self.fresh.loaded(only.position).and_then(|row| row.whole(only.piece));
-                whole.map_or_else(
-                    || RequestBody::Stretches(smallvec![only.elements.clone()]),
-                    RequestBody::Array,
-                )
+                whole.map_or_else(|| Body::array(elements()), Body::from)
             }
-            _ => RequestBody::Stretches(taken.iter().map(|piece| piece.elements.clone()).collect()),
+            _ => Body::array(elements()),
         };
         let id = batch::id(self.mapping_id, taken.iter().map(|piece| piece.stretch));
         let events = taken.iter().map(|piece| piece.stretch.count).sum();
         let pieces = taken.iter().map(|piece| (Kind::Fresh, piece.position, piece.piece)).collect();
         let identity = Identity { batch_id: id, attempt: 1, is_maybe_repeated: false };
-        self.start(pieces, body, events, identity, right, cx);
+        self.start(pieces, (body, is_batch), events, identity, right, cx);
     }
 
     pub(super) fn send_retry(&mut self, position: i64, right: Right, cx: &mut Context) {
         let row = self.retries.loaded_mut(position).expect("only loaded retries are sent");
         let (piece, stretch, elements) = row.take(row.events);
-        let body = match (self.settings.batching, row.whole(piece)) {
-            (None, _) if row.events == 1 => RequestBody::Single(elements),
-            (_, Some(whole)) => RequestBody::Array(whole),
-            (_, None) => RequestBody::Stretches(smallvec![elements]),
+        let is_batch = self.settings.batching.is_some() || row.events != 1;
+        let body = match row.whole(piece) {
+            Some(whole) if is_batch => whole.into(),
+            None if is_batch => Body::array([elements]),
+            _ => elements.into(),
         };
         let batch_id = row.batch_id.unwrap_or_else(|| batch::id(self.mapping_id, [stretch]));
         let identity = Identity { batch_id, attempt: row.attempts + 1, is_maybe_repeated: false };
         let events = row.events;
         self.no_longer_ahead(Kind::Retry, 0, 0);
-        self.start(smallvec![(Kind::Retry, position, piece)], body, events, identity, right, cx);
+        self.start(smallvec![(Kind::Retry, position, piece)], (body, is_batch), events, identity, right, cx);
     }
 
     pub(super) fn start(
         &mut self,
         pieces: SmallVec<[(Kind, i64, usize); 2]>,
-        body: RequestBody,
+        (body, is_batch): (Body, bool),
         events: u32,
         mut identity: Identity,
         right: Right,
@@ -184,6 +185,7 @@ impl Lane {
             id,
             mapping_id: self.mapping_id,
             body,
+            is_batch,
             events,
             target,
             identity,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use signalpost_core::batch::{self, Stretch};
+use signalpost_core::body::Body;
 use signalpost_core::json;
 use signalpost_core::outcome::Outcome;
 use signalpost_core::retry::Failed;
@@ -192,7 +193,7 @@ impl Lane {
             position: first.piece(piece).0.address,
             events: ended.flight.events,
             is_in_place: whole.is_some(),
-            payload: whole.unwrap_or_else(|| batch::join(&parts)),
+            payload: whole.map_or_else(|| Body::array(parts), Body::from),
             target: ended.flight.target.clone(),
             attempts: ended.flight.identity.attempt,
             due_in: None,
@@ -362,14 +363,15 @@ impl Lane {
 /// A batch that was refused, in two: each a batch of its own, to be sent at once.
 fn halves(whole: &Put) -> [Put; 2] {
     let count = batch::half(whole.events);
-    let text = std::str::from_utf8(&whole.payload).unwrap_or_default();
+    let payload = whole.payload.to_bytes();
+    let text = std::str::from_utf8(&payload).unwrap_or_default();
     let last = json::elements(text).nth(count as usize - 1).unwrap_or_default();
     let cut = last.as_ptr().addr().saturating_sub(text.as_ptr().addr()) + last.len();
-    let end = whole.payload.len() - 1;
+    let end = payload.len() - 1;
     let half = |first: u32, events: u32, elements: Bytes| Put {
         position: whole.position + i64::from(first),
         events,
-        payload: batch::join(&[elements]),
+        payload: Body::array([elements]),
         is_in_place: false,
         target: whole.target.as_ref().map(Arc::clone),
         attempts: 0,
@@ -379,6 +381,6 @@ fn halves(whole: &Put) -> [Put; 2] {
         enqueued_at: whole.enqueued_at,
         traces: whole.traces.clone(),
     };
-    let second = whole.payload.slice((cut + 1).min(end)..end);
-    [half(0, count, whole.payload.slice(1..cut)), half(count, whole.events - count, second)]
+    let second = payload.slice((cut + 1).min(end)..end);
+    [half(0, count, payload.slice(1..cut)), half(count, whole.events - count, second)]
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use signalpost_core::body::Body;
 use signalpost_core::outcome::{EventOutcome, Outcome};
 use signalpost_core::request::Identity;
 use signalpost_core::retry::RetryPolicy;
-use smallvec::SmallVec;
 use uuid::Uuid;
 
 /// Time since this dispatcher started, by its monotonic clock.
@@ -120,8 +120,10 @@ pub struct Request {
     pub id: u64,
     /// Whose lane.
     pub mapping_id: i64,
-    /// The events: one JSON value (not batching), or stretches of elements to be joined into an array.
-    pub body: RequestBody,
+    /// The events: an array, or one JSON value when not batching.
+    pub body: Body,
+    /// Whether it is an array.
+    pub is_batch: bool,
     /// How many events.
     pub events: u32,
     /// The target's text; `None` when it is the mapping's.
@@ -130,17 +132,6 @@ pub struct Request {
     pub identity: Identity,
     /// Traceparents of calls that brought its events; none when nobody traces them.
     pub traces: Option<Arc<str>>,
-}
-
-/// The events of a request.
-#[derive(Debug, Clone)]
-pub enum RequestBody {
-    /// One event by itself.
-    Single(Bytes),
-    /// A whole array, as it is queued.
-    Array(Bytes),
-    /// Elements without brackets, to be joined.
-    Stretches(SmallVec<[Bytes; 4]>),
 }
 
 /// What came of a request.
@@ -246,7 +237,7 @@ pub struct Put {
     /// How many events.
     pub events: u32,
     /// A JSON array.
-    pub payload: Bytes,
+    pub payload: Body,
     /// A row with these very events stands at this position already.
     pub is_in_place: bool,
     /// The target's text.

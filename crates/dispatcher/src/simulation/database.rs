@@ -270,7 +270,7 @@ impl Database {
         }
         for bury in &settlement.bury {
             if !bury.row.is_in_place {
-                self.buried.extend(events(&bury.row.payload));
+                self.buried.extend(events(&bury.row.payload.to_bytes()));
             } else if let Some(row) = self.rows.remove(&(mapping_id, bury.row.position)) {
                 self.buried.extend(row.events);
             }
@@ -292,7 +292,7 @@ impl Database {
         }
         let forgets_id = self.defect == Some(Defect::RetryWithNewId);
         let row = DbRow {
-            events: events(&put.payload),
+            events: events(&put.payload.to_bytes()),
             target: put.target.clone(),
             attempts: put.attempts,
             due: put.due_in.map(|due_in| self.clock() + due_in),

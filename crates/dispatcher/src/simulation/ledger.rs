@@ -241,7 +241,9 @@ impl Ledger {
         }
         let waits = settlement.put.iter().filter_map(|put| Some((put, put.batch_id?)));
         self.ids.extend(
-            waits.flat_map(|(put, id)| events(&put.payload).into_iter().map(move |event| (event, id))),
+            waits.flat_map(|(put, id)| {
+                events(&put.payload.to_bytes()).into_iter().map(move |event| (event, id))
+            }),
         );
         let after = queued(database, mapping_id);
         if let Some(event) = after.difference(before).next() {

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand::Rng as _;
-use signalpost_core::batch;
 use signalpost_core::outcome::{EventOutcome, Outcome, together};
 
 use super::database::events;
 use super::world::{World, failure};
-use crate::lanes::action::{Attempted, LaneSettings, Report, Request, RequestBody};
+use crate::lanes::action::{Attempted, LaneSettings, Report, Request};
 
 /// How long a request that hangs is waited for.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -28,19 +27,15 @@ pub(super) struct Answer {
 
 /// The request's body as an array.
 pub(super) fn body(request: &Request) -> Bytes {
-    match &request.body {
-        RequestBody::Single(event) => [b"[", &event[..], b"]"].concat().into(),
-        RequestBody::Array(array) => array.clone(),
-        RequestBody::Stretches(parts) => batch::join(parts),
-    }
+    let body = request.body.to_bytes();
+    if request.is_batch { body } else { [b"[", &body[..], b"]"].concat().into() }
 }
 
 /// The events of a request that has the shape its lane asks for.
 pub(super) fn shaped(request: &Request, settings: &LaneSettings) -> Result<Vec<u64>, String> {
     let body = body(request);
     let events = events(&body);
-    let is_single = matches!(request.body, RequestBody::Single(_));
-    if is_single != settings.batching.is_none() || events.len() != request.events as usize {
+    if request.is_batch != settings.batching.is_some() || events.len() != request.events as usize {
         return Err(format!("{request:?} has the wrong shape"));
     }
     let is_too_much = settings.batching.is_some_and(|batching| {

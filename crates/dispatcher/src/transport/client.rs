@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytes_utils::SegmentedBuf;
 use http::header::PROXY_AUTHORIZATION;
 use http::{StatusCode, Uri};
 use http_body_util::Full;
@@ -30,7 +31,7 @@ use super::proxy::{Proxies, Proxy, ProxyError};
 use super::resolver::Lookup;
 use super::{Answer, Egress, NoAnswer, Transport, Trust, body, failure};
 
-type HttpClient = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
+type HttpClient = legacy::Client<HttpsConnector<Connector>, Full<SegmentedBuf<Bytes>>>;
 
 /// Why there can be no client.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +144,7 @@ impl Transport for Client {
         let OutboundRequest { method, uri, headers, body } = request;
         let body = body.unwrap_or_default();
         let request_bytes = body.len();
-        let mut request = http::Request::new(Full::new(body));
+        let mut request = http::Request::new(Full::new(body.into_iter().collect()));
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
         let proxy = self.reading_proxy(request.uri());
         let authorization = proxy.as_ref().and_then(Proxy::authorization).cloned();

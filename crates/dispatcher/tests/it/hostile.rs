@@ -79,7 +79,7 @@ async fn read_request(stream: &mut TcpStream) {
 fn request(scheme: &str, body: Bytes) -> OutboundRequest {
     let identity = Identity { batch_id: uuid::Uuid::nil(), attempt: 1, is_maybe_repeated: false };
     Prepared::new("POST", &format!("{scheme}://receiver.test/"), &[]).unwrap().request(
-        Some(body),
+        Some(body.into()),
         &Signatures::default(),
         identity,
     )

@@ -65,7 +65,7 @@ pub(crate) fn egress() -> Egress {
 pub(crate) fn request(url: &str) -> OutboundRequest {
     let identity = Identity { batch_id: uuid::Uuid::nil(), attempt: 1, is_maybe_repeated: false };
     Prepared::new("POST", url, &[]).unwrap().request(
-        Some(Bytes::from_static(b"{}")),
+        Some(Bytes::from_static(b"{}").into()),
         &Signatures::default(),
         identity,
     )

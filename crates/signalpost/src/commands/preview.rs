@@ -11,7 +11,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use signalpost_core::batch;
+use signalpost_core::body::Body;
 use signalpost_core::event::{Event, Stamp};
 use signalpost_core::json::Limits;
 use signalpost_core::payload::Recipe;
@@ -178,14 +178,13 @@ fn group(recipe: &Recipe, target: Target, number: usize, payload: String, groups
 fn requests(mapping: &Mapping, is_batched: bool, groups: Vec<Group>) -> anyhow::Result<Vec<Shown>> {
     let request = |group: Group| {
         let body = if is_batched {
-            let interiors: Vec<Bytes> = group.payloads.into_iter().map(Bytes::from).collect();
-            Some(batch::join(&interiors))
+            Some(Body::array(group.payloads.into_iter().map(Bytes::from)))
         } else {
-            group.payloads.into_iter().next().filter(|body| body != "null").map(Bytes::from)
+            group.payloads.into_iter().next().filter(|body| body != "null").map(Body::from)
         };
         let identity = Identity { batch_id: Uuid::nil(), attempt: 1, is_maybe_repeated: false };
         let signatures =
-            mapping.signers.sign(body.as_deref(), is_batched, identity.batch_id, || now().timestamp());
+            mapping.signers.sign(body.as_ref(), is_batched, identity.batch_id, || now().timestamp());
         let Target { url, method, headers, .. } = &group.target;
         let prepared = Prepared::new(method.as_str(), url, headers).map_err(Failure::input)?;
         let request = prepared.request(body, &signatures, identity);
@@ -195,7 +194,7 @@ fn requests(mapping: &Mapping, is_batched: bool, groups: Vec<Group>) -> anyhow::
             url: request.uri.to_string(),
             headers: request.header_lines().map(|(name, value)| (name.to_owned(), value)).collect(),
             signature: signatures.shared,
-            body: request.body.map(|body| String::from_utf8_lossy(&body).into_owned()),
+            body: request.body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()),
         })
     };
     groups.into_iter().map(request).collect()
