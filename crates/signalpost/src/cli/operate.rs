@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::configure::Confirm;
 use super::connection::ConnectionArgs;
+use super::name::RedriveId;
 use super::values::point_in_time;
 
 /// Which part of what is configured is asked about.
@@ -198,36 +199,22 @@ pub(crate) enum RedriveCommand {
     },
     /// Show a redrive; with --follow, its progress until it ends
     Show {
-        /// The number that `redrive list` shows
-        #[arg(value_name = "ID")]
-        id: i64,
+        #[command(flatten)]
+        redrive: RedriveId,
         /// Show its progress until it ends
         #[arg(short, long)]
         follow: bool,
     },
     /// Stop for now
-    Pause {
-        /// The number that `redrive list` shows
-        #[arg(value_name = "ID")]
-        id: i64,
-    },
+    Pause(RedriveId),
     /// Go on
-    Resume {
-        /// The number that `redrive list` shows
-        #[arg(value_name = "ID")]
-        id: i64,
-    },
+    Resume(RedriveId),
     /// End it; what was queued again stays queued
-    Cancel {
-        /// The number that `redrive list` shows
-        #[arg(value_name = "ID")]
-        id: i64,
-    },
+    Cancel(RedriveId),
     /// Change how many events a second it queues
     Pace {
-        /// The number that `redrive list` shows
-        #[arg(value_name = "ID")]
-        id: i64,
+        #[command(flatten)]
+        redrive: RedriveId,
         /// Events a second; 0: as fast as it goes
         #[arg(value_name = "RATE", value_parser = pace)]
         rate: f64,

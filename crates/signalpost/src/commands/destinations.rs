@@ -13,8 +13,8 @@ use signalpost_proto::v1::{
 
 use super::sources::gone;
 use crate::cli::{
-    CertificateArgs, CreateDestination, DeliveryArgs, Destinations, DestinationsCommand, NumbersChoice,
-    RotateSecret, SecretChoice, SecretFrom, Setting, Signature, UpdateDestination,
+    CertificateArgs, CreateDestination, DeliveryArgs, DestinationName, Destinations, DestinationsCommand,
+    NumbersChoice, RotateSecret, SecretChoice, SecretFrom, Setting, Signature, UpdateDestination,
 };
 use crate::confirm::confirm;
 use crate::control::{Control, all};
@@ -49,10 +49,10 @@ pub(crate) async fn run(args: &Destinations, is_json: bool) -> anyhow::Result<()
             });
             DESTINATIONS.show(&listed.await?, is_json);
         }
-        DestinationsCommand::Show { name } => show(&get(&control, name).await?, is_json),
+        DestinationsCommand::Show(DestinationName { name }) => show(&get(&control, name).await?, is_json),
         DestinationsCommand::Create(args) => create(&control, args, secrets, is_json).await?,
         DestinationsCommand::Update(args) => update(&control, args, secrets, is_json).await?,
-        DestinationsCommand::Delete { name, confirm: given } => {
+        DestinationsCommand::Delete { name: DestinationName { name }, confirm: given } => {
             confirm(given, name, &format!("this removes destination {name} and its mappings"))?;
             let request = DeleteDestinationRequest { name: name.clone() };
             control.answer(control.client().delete_destination(request).await).await?;

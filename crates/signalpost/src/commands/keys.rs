@@ -10,7 +10,7 @@ use signalpost_proto::v1::{
 use signalpost_storage::EditError;
 
 use super::sources;
-use crate::cli::{Keys, KeysCommand};
+use crate::cli::{Keys, KeysCommand, SourceName};
 use crate::config::Settings;
 use crate::control::{self, Control, Listed};
 use crate::exit::Failure;
@@ -37,11 +37,11 @@ pub(crate) async fn run(settings: &Settings, args: &Keys, is_json: bool) -> anyh
     }
     let control = Control::connect(&args.connection).await?;
     match &args.command {
-        KeysCommand::List { source } => {
+        KeysCommand::List(SourceName { name: source }) => {
             let items = sources::get(&control, source).await?.write_keys;
             KEYS.show(&Listed { items, is_complete: true }, is_json);
         }
-        KeysCommand::Create { source, revoke_others_after } => {
+        KeysCommand::Create { source: SourceName { name: source }, revoke_others_after } => {
             let request = CreateWriteKeyRequest {
                 source: source.clone(),
                 revoke_others_after: revoke_others_after.map(measure::proto_duration),
@@ -58,7 +58,7 @@ pub(crate) async fn run(settings: &Settings, args: &Keys, is_json: bool) -> anyh
                 output::line(made.key);
             }
         }
-        KeysCommand::Revoke { source, id, after } => {
+        KeysCommand::Revoke { source: SourceName { name: source }, id, after } => {
             let request = RevokeWriteKeyRequest {
                 source: source.clone(),
                 id: *id,

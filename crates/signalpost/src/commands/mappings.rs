@@ -12,7 +12,7 @@ use signalpost_proto::v1::{
 };
 
 use super::sources::gone;
-use crate::cli::{CreateMapping, MappingArgs, Mappings, MappingsCommand, UpdateMapping};
+use crate::cli::{CreateMapping, MappingArgs, MappingName, Mappings, MappingsCommand, UpdateMapping};
 use crate::confirm::confirm;
 use crate::control::{Control, all};
 use crate::destinations::part;
@@ -48,10 +48,10 @@ pub(crate) async fn run(args: &Mappings, is_json: bool) -> anyhow::Result<()> {
             });
             MAPPINGS.show(&listed.await?, is_json);
         }
-        MappingsCommand::Show { name } => show(&get(&control, name).await?, is_json),
+        MappingsCommand::Show(MappingName { name }) => show(&get(&control, name).await?, is_json),
         MappingsCommand::Create(args) => create(&control, args, given, is_json).await?,
         MappingsCommand::Update(args) => update(&control, args, given, is_json).await?,
-        MappingsCommand::Delete { name, confirm: given } => {
+        MappingsCommand::Delete { name: MappingName { name }, confirm: given } => {
             confirm(given, name, &format!("this removes mapping {name}"))?;
             let request = DeleteMappingRequest { name: name.clone() };
             control.answer(control.client().delete_mapping(request).await).await?;
@@ -59,13 +59,13 @@ pub(crate) async fn run(args: &Mappings, is_json: bool) -> anyhow::Result<()> {
         }
         MappingsCommand::Enable(names) => enable(&control, &names.names, true, is_json).await?,
         MappingsCommand::Disable(names) => enable(&control, &names.names, false, is_json).await?,
-        MappingsCommand::Versions { name, limit } => {
+        MappingsCommand::Versions { name: MappingName { name }, limit } => {
             versions::list(&control, name, limit.limit, is_json).await?;
         }
-        MappingsCommand::Diff { name, old, new } => {
+        MappingsCommand::Diff { name: MappingName { name }, old, new } => {
             versions::diff(&control, name, *old, *new, is_json).await?;
         }
-        MappingsCommand::Restore { name, version } => {
+        MappingsCommand::Restore { name: MappingName { name }, version } => {
             versions::restore(&control, name, *version, is_json).await?;
         }
     }

@@ -13,7 +13,7 @@ use signalpost_proto::v1::{
 };
 
 use super::dead;
-use crate::cli::{self, CreateRedrive, RedriveCommand};
+use crate::cli::{self, CreateRedrive, RedriveCommand, RedriveId};
 use crate::control::{Control, all};
 use crate::json;
 use crate::listing::{Listing, facts};
@@ -37,15 +37,17 @@ pub(crate) async fn run(args: &cli::Redrive, is_json: bool) -> anyhow::Result<()
     let (id, change, pace) = match &args.command {
         None => return create(&control, &args.create, is_json).await,
         Some(RedriveCommand::List { live, limit }) => return list(&control, *live, *limit, is_json).await,
-        Some(RedriveCommand::Show { id, follow }) => {
+        Some(RedriveCommand::Show { redrive: RedriveId { id }, follow }) => {
             let redrive = if *follow { watch(&control, *id).await? } else { get(&control, *id).await? };
             show(&redrive, is_json);
             return Ok(());
         }
-        Some(RedriveCommand::Pause { id }) => (*id, RedriveControl::Pause, None),
-        Some(RedriveCommand::Resume { id }) => (*id, RedriveControl::Resume, None),
-        Some(RedriveCommand::Cancel { id }) => (*id, RedriveControl::Cancel, None),
-        Some(RedriveCommand::Pace { id, rate }) => (*id, RedriveControl::Unspecified, Some(*rate)),
+        Some(RedriveCommand::Pause(RedriveId { id })) => (*id, RedriveControl::Pause, None),
+        Some(RedriveCommand::Resume(RedriveId { id })) => (*id, RedriveControl::Resume, None),
+        Some(RedriveCommand::Cancel(RedriveId { id })) => (*id, RedriveControl::Cancel, None),
+        Some(RedriveCommand::Pace { redrive: RedriveId { id }, rate }) => {
+            (*id, RedriveControl::Unspecified, Some(*rate))
+        }
     };
     let request = ControlRedriveRequest { id, control: change.into(), events_per_second: pace };
     let changed = control.answer(control.client().control_redrive(request).await).await?;

@@ -7,7 +7,7 @@ use signalpost_proto::v1::{
 };
 
 use super::keys;
-use crate::cli::{Sources, SourcesCommand};
+use crate::cli::{SourceName, Sources, SourcesCommand};
 use crate::confirm::confirm;
 use crate::control::{Control, all};
 use crate::json;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Sources, is_json: bool) -> anyhow::Result<()> {
             });
             SOURCES.show(&listed.await?, is_json);
         }
-        SourcesCommand::Show { name } => show(&get(&control, name).await?, is_json),
+        SourcesCommand::Show(SourceName { name }) => show(&get(&control, name).await?, is_json),
         SourcesCommand::Create { name } => {
             let request = CreateSourceRequest { name: name.clone() };
             let made = control.answer(control.client().create_source(request).await).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &Sources, is_json: bool) -> anyhow::Result<()> {
             let changed = control.answer(control.client().update_source(request).await).await?;
             show(&changed.source.unwrap_or_default(), is_json);
         }
-        SourcesCommand::Delete { name, confirm: given } => {
+        SourcesCommand::Delete { name: SourceName { name }, confirm: given } => {
             confirm(given, name, &format!("this removes source {name} and all below it"))?;
             let request = DeleteSourceRequest { name: name.clone() };
             control.answer(control.client().delete_source(request).await).await?;

@@ -3,21 +3,19 @@
 //! Invariant: reading goes on after a mistake, so that all of them are told; what is read beside a mistake is never
 //! used.
 
+mod delivery;
+mod fields;
+mod secret;
+
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use signalpost_core::delivery::Delivery;
 use signalpost_core::json::Numbers;
 use signalpost_core::secret::Secret;
 use signalpost_core::signature::WebhookSigner;
 use signalpost_storage::{Secrets, Wanted, WantedDestination, WantedMapping, WantedSource};
 
-use super::certificates;
-use super::check;
-use super::formats;
 use super::problem::{Files, Problem};
 use super::tree::{Kind, Place, Tree};
 use crate::nearest::nearest;
@@ -173,162 +171,6 @@ impl<'a> Reader<'a> {
             enabled: self.enabled(tree),
             trigger: self.trigger(tree),
             fields: self.fields(tree, numbers),
-        }
-    }
-
-    fn trigger(&mut self, mapping: &Tree) -> String {
-        let Some(trigger) = mapping.get("trigger") else {
-            self.refuse(&mapping.place, "this mapping has no `trigger`")
-                .push_help("it says which events are wanted: trigger = 'type = \"track\"'");
-            return String::new();
-        };
-        let Some(text) = trigger.as_str() else {
-            self.wrong_kind(trigger, "trigger", "a text");
-            return String::new();
-        };
-        check::trigger(text, &trigger.place, self.files, &mut self.problems);
-        text.to_owned()
-    }
-
-    /// Segment's mapping object, from one of its three forms.
-    fn fields(&mut self, mapping: &Tree, numbers: Numbers) -> Value {
-        let given: Vec<_> =
-            mapping.members().iter().filter(|member| FIELDS.contains(&&*member.key)).collect();
-        let [given] = given[..] else {
-            let place = given.get(1).map_or(&mapping.place, |second| &second.key_place).clone();
-            let text = match given.len() {
-                0 => "this mapping has no `fields`",
-                _ => "the fields of a mapping are given once",
-            };
-            self.refuse(&place, text).push_help(
-                "fields = { url = … }, or fields_json = '''…''', or fields_file = \"mapping.json\"",
-            );
-            return Value::Null;
-        };
-        let read = match given.key.as_str() {
-            "fields" => Some(given.value.clone()),
-            "fields_json" => self.fields_json(&given.value),
-            _ => self.fields_file(&given.value),
-        };
-        let Some(fields) = read else { return Value::Null };
-        check::fields(&fields, numbers, &mut self.problems)
-    }
-
-    fn fields_json(&mut self, literal: &Tree) -> Option<Tree> {
-        let Some(text) = literal.as_str() else {
-            self.wrong_kind(literal, "fields_json", "a text that holds JSON");
-            return None;
-        };
-        // Mostly the text stands in the file as it is, and its mistakes can be shown there.
-        let span = literal.place.span.clone();
-        let whole = self.files.text(literal.place.file);
-        let parsed = if let Some(at) = whole[span.clone()].find(text).filter(|_| !text.is_empty()) {
-            let start = span.start + at;
-            formats::parse_json(literal.place.file, whole, start..start + text.len())
-        } else {
-            let file = self.files.add(PathBuf::from("fields_json"), text.to_owned());
-            formats::parse_json(file, text, 0..text.len())
-        };
-        parsed.map_err(|problem| self.problems.push(problem)).ok()
-    }
-
-    fn fields_file(&mut self, path: &Tree) -> Option<Tree> {
-        let Some(name) = path.as_str() else {
-            self.wrong_kind(path, "fields_file", "the path of a file");
-            return None;
-        };
-        let found = self.folder.join(name);
-        match fs::read_to_string(&found) {
-            Err(error) => {
-                self.refuse(&path.place, &format!("{} cannot be read: {error}", found.display()));
-                None
-            }
-            Ok(text) => {
-                let file = self.files.add(found.clone(), text);
-                let parsed = formats::parse(&found, file, self.files.text(file));
-                parsed.map_err(|problem| self.problems.push(problem)).ok()
-            }
-        }
-    }
-
-    /// Reads setting by setting, so that each mistake is told at its own place.
-    fn delivery(&mut self, destination: &Tree) -> (Delivery, Option<Secret>) {
-        let Some(tree) = destination.get("delivery") else { return (Delivery::default(), None) };
-        if !matches!(tree.kind, Kind::Object(_)) {
-            self.wrong_kind(tree, "delivery", "a table");
-            return (Delivery::default(), None);
-        }
-        let (certificates, plain) = certificates::split(tree);
-        self.settings::<Delivery>(&plain, &|value| value);
-        let mut delivery: Delivery = serde_json::from_value(plain.to_json()).unwrap_or_default();
-        let client_key = self.certificates(&certificates, &mut delivery);
-        (delivery, client_key)
-    }
-
-    fn settings<T: DeserializeOwned>(&mut self, table: &Tree, whole: &dyn Fn(Value) -> Value) {
-        for member in table.members() {
-            let alone =
-                |value: Value| whole(Value::Object([(member.key.clone(), value)].into_iter().collect()));
-            if let Kind::Object(inner) = &member.value.kind
-                && !inner.is_empty()
-            {
-                self.settings::<T>(&member.value, &alone);
-            } else if let Err(error) = serde_json::from_value::<T>(alone(member.value.to_json())) {
-                let text = error.to_string();
-                let unknown = text.starts_with("unknown field");
-                let place = if unknown { &member.key_place } else { &member.value.place };
-                let problem = self.refuse(place, &format!("{}: {text}", member.key));
-                if let Some(near) = text
-                    .split_once("expected")
-                    .filter(|_| unknown)
-                    .and_then(|(_, known)| nearest(&member.key, known.split('`').skip(1).step_by(2)))
-                {
-                    problem.push_help(format!("did you mean `{near}`?"));
-                }
-            }
-        }
-    }
-
-    /// A secret by value, or by the name of the variable or file that holds it.
-    pub(super) fn secret(&mut self, tree: &Tree, what: &str) -> Option<Secret> {
-        let text = match &tree.kind {
-            Kind::String(text) => Some(text.clone()),
-            Kind::Object(members) => match &members[..] {
-                [member] if member.key == "env" => self.variable(&member.value),
-                [member] if member.key == "file" => self.secret_file(&member.value),
-                _ => {
-                    let text = format!("{what} is a text, {{ env = \"NAME\" }} or {{ file = \"path\" }}");
-                    self.refuse(&tree.place, &text);
-                    None
-                }
-            },
-            _ => {
-                let accepted = "a text, { env = \"NAME\" } or { file = \"path\" }";
-                self.refuse(&tree.place, &format!("{what} is {accepted}, and not {}", tree.kind_name()));
-                None
-            }
-        };
-        text.map(Secret::new)
-    }
-
-    fn variable(&mut self, name: &Tree) -> Option<String> {
-        let found = name.as_str().and_then(|name| (self.variables)(name));
-        if found.as_ref().is_none_or(String::is_empty) {
-            let text =
-                format!("the environment variable {} is not set", name.as_str().unwrap_or("named here"));
-            self.refuse(&name.place, &text);
-        }
-        found
-    }
-
-    fn secret_file(&mut self, path: &Tree) -> Option<String> {
-        let found = self.folder.join(path.as_str().unwrap_or_default());
-        match fs::read_to_string(&found) {
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(error) => {
-                self.refuse(&path.place, &format!("{} cannot be read: {error}", found.display()));
-                None
-            }
         }
     }
 
