@@ -126,7 +126,8 @@ pub(crate) fn hint_of_cut(server: &str, said: &str) -> String {
 }
 
 fn is_cut_off(said: &str) -> bool {
-    ["broken pipe", "onnection reset", "canceled"].iter().any(|sign| said.contains(sign))
+    let signs = ["broken pipe", "onnection reset", "closed", "cancel", "end of file", "eof"];
+    signs.iter().any(|sign| said.contains(sign))
 }
 
 /// Says of an address without an answer that the other scheme would get one; none when that is not sure.
