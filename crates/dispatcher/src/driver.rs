@@ -331,8 +331,14 @@ impl<T: Transport> Driver<T> {
             return;
         }
         self.views_at = now + Duration::from_secs(1);
-        self.metrics.loaded_bytes.set(i64::try_from(self.decisions.lanes.loaded_bytes()).unwrap_or(i64::MAX));
-        self.metrics.unsettled.set(i64::try_from(self.decisions.lanes.unsettled()).unwrap_or(i64::MAX));
+        self.metrics
+            .memory
+            .loaded_bytes
+            .set(i64::try_from(self.decisions.lanes.loaded_bytes()).unwrap_or(i64::MAX));
+        self.metrics
+            .memory
+            .unsettled
+            .set(i64::try_from(self.decisions.lanes.unsettled()).unwrap_or(i64::MAX));
         self.metrics.show_lanes(self.decisions.lanes.views());
         self.tell_lanes(now);
         self.count_lanes(now);

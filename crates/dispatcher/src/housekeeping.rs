@@ -40,7 +40,7 @@ impl Housekeeping {
                     EVERY.mul_f64(0.9 + 0.2 * rand::random::<f64>())
                 }
                 Err(error) => {
-                    self.metrics.housekeeping_failures.inc();
+                    self.metrics.housekeeping.failures.inc();
                     if !std::mem::replace(&mut is_failing, true) {
                         let error: &dyn std::error::Error = &error;
                         warn!(error, "old rows could not be dropped: tried again every minute");

@@ -23,7 +23,7 @@ pub(crate) struct Outage {
 
 impl Outage {
     pub(crate) fn new(metrics: Metrics) -> Self {
-        metrics.database_up.set(1);
+        metrics.ownership.database_up.set(1);
         Self { failing: Mutex::default(), metrics }
     }
 
@@ -55,7 +55,7 @@ impl Outage {
 
     /// This does not work; the first thing that does not is said.
     pub(crate) fn began(&self, what: &'static str, error: &StorageError) {
-        self.metrics.database_up.set(0);
+        self.metrics.ownership.database_up.set(0);
         let mut failing = self.failing();
         let is_news = failing.is_empty();
         failing.insert(what);
@@ -77,7 +77,7 @@ impl Outage {
     pub(crate) fn is_over(&self, what: &'static str) {
         let mut failing = self.failing();
         if failing.remove(what) && failing.is_empty() {
-            self.metrics.database_up.set(1);
+            self.metrics.ownership.database_up.set(1);
             info!("postgres does what it is asked again");
         }
     }

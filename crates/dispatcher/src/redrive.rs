@@ -75,7 +75,7 @@ impl Redriver {
             info!(redrive.id = redrive_id, "a redrive is done");
         }
         if events > 0 {
-            self.metrics.redriven_events.inc_by(u64::try_from(events).unwrap_or(0));
+            self.metrics.housekeeping.redriven_events.inc_by(u64::try_from(events).unwrap_or(0));
             self.queue.wake().await?;
         }
         Ok(BREATH)

@@ -66,7 +66,7 @@ impl Settler {
         let (ids, rows): (Vec<u64>, Vec<storage::Settlement>) =
             gathered.into_iter().map(|settlement| (settlement.id, stored(settlement, now))).unzip();
         let answers = self.outage.persist("settle", &self.over, || self.queue.settle(self.me, &rows)).await?;
-        self.metrics.settle_duration.observe(began.elapsed().as_secs_f64());
+        self.metrics.settlements.duration.observe(began.elapsed().as_secs_f64());
         self.count(&rows, &answers);
         let answers = ids.into_iter().zip(answers.into_iter().map(|answer| match answer {
             storage::Settled::Done => Settled::Done,

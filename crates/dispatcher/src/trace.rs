@@ -5,12 +5,12 @@
 use http::header::{HeaderName, HeaderValue};
 use opentelemetry::global::{self, BoxedSpan};
 use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags,
-    TraceId, TraceState, Tracer as _,
+    Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use signalpost_core::outcome::Outcome;
 use signalpost_core::trace::Traceparent;
+use signalpost_telemetry::trace;
 
 use crate::attempt::Route;
 use crate::lanes::action::{Attempted, Request};
@@ -29,7 +29,8 @@ impl Span {
     pub(crate) fn begin(request: &Request, route: &Route) -> Option<Self> {
         let calls: Vec<Traceparent> = Traceparent::list(request.traces.as_deref()?).collect();
         let told = || if let [only] = calls[..] { Some(only) } else { None };
-        let sampled: Vec<SpanContext> = calls.iter().filter(|call| call.is_sampled).map(remote).collect();
+        let sampled: Vec<SpanContext> =
+            calls.iter().filter(|call| call.is_sampled).map(trace::remote).collect();
         let (parent, links) = match &sampled[..] {
             [] => return Some(Self { span: None, told: told() }),
             [only] => (Context::new().with_remote_span_context(only.clone()), Vec::new()),
@@ -48,7 +49,7 @@ impl Span {
             ]);
         let span = global::tracer("signalpost").build_with_context(builder, &parent);
         if span.is_recording() {
-            let told = Some(local(span.span_context()));
+            let told = Some(trace::told(span.span_context()));
             Some(Self { span: Some(span), told })
         } else {
             Some(Self { span: None, told: told() })
@@ -71,23 +72,5 @@ impl Span {
             span.set_status(Status::error(attempted.error.clone().unwrap_or_default()));
         }
         span.end();
-    }
-}
-
-fn remote(call: &Traceparent) -> SpanContext {
-    SpanContext::new(
-        TraceId::from(call.trace_id),
-        SpanId::from(call.span_id),
-        if call.is_sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
-        true,
-        TraceState::NONE,
-    )
-}
-
-fn local(context: &SpanContext) -> Traceparent {
-    Traceparent {
-        trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
-        span_id: u64::from_be_bytes(context.span_id().to_bytes()),
-        is_sampled: context.is_sampled(),
     }
 }

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use signalpost_telemetry::metrics::{Make as _, begin};
 
 /// Why a client could not connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,28 +58,23 @@ pub struct Metrics {
 impl Metrics {
     /// Makes the metrics and registers them; `registry` is the service's own, with its prefix.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register("connections", "Client connections that are open", metrics.connections.clone());
-        registry.register(
-            "handshakes_failed",
-            "Connections that failed before their first call, by reason: protocol, certificate, distrust, timeout, other",
-            metrics.handshakes_failed.clone(),
-        );
-        registry.register_with_unit(
-            "certificate_ends_timestamp",
-            "When the certificate in use ends, as Unix time; 0 without TLS",
-            Unit::Seconds,
-            metrics.certificate_ends.clone(),
-        );
-        registry.register(
-            "guarded",
-            "Calls refused unread after too many wrong credentials from their address",
-            metrics.guarded.clone(),
-        );
-        // So that the first of anything counts as a rise.
-        for reason in Reason::ALL {
-            let _zero = metrics.handshakes_failed.get_or_create(&OfReason { reason });
-        }
+        let metrics = Self {
+            connections: registry.make("connections", "Client connections that are open"),
+            handshakes_failed: registry.make(
+                "handshakes_failed",
+                "Connections that failed before their first call, by reason: protocol, certificate, distrust, timeout, other",
+            ),
+            certificate_ends: registry.make_in(
+                Unit::Seconds,
+                "certificate_ends_timestamp",
+                "When the certificate in use ends, as Unix time; 0 without TLS",
+            ),
+            guarded: registry.make(
+                "guarded",
+                "Calls refused unread after too many wrong credentials from their address",
+            ),
+        };
+        begin(&metrics.handshakes_failed, Reason::ALL.map(|reason| OfReason { reason }));
         metrics
     }
 }

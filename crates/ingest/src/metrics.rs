@@ -4,27 +4,20 @@
 //! first of anything counts as a rise), or by what is configured (`mapping`, shown once there is something to show).
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
 use signalpost_proto::v1::Receipt;
+use signalpost_telemetry::metrics::{LANES_SHOWN_MAX, OfMapping, OfOutcome, OfReason};
 use tokio::time::Instant;
 
 use crate::committer::CommitError;
 use crate::decode::Refusal;
 
-mod register;
+mod groups;
 mod working;
 
+use groups::{Commits, Depth, Events, Memory, Standing};
 pub(crate) use working::Working;
-
-/// Lanes whose depth is shown: the fullest. The others are in the sum.
-pub(crate) const LANES_SHOWN_MAX: usize = 500;
 
 /// Why a call, or a message of a stream, was refused as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,49 +65,15 @@ pub(crate) struct OfVerdict {
     verdict: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct OfReason {
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct OfOutcome {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct OfMapping {
-    /// "source/destination/mapping": as many as are configured.
-    pub mapping: String,
-}
-
 /// Ingest's metrics. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(crate) grpc: signalpost_grpc::Metrics,
-    events: Family<OfVerdict, Counter>,
-    refused_events: Family<OfReason, Counter>,
-    mapped_payloads: Counter,
-    unmapped_payloads: Family<OfMapping, Counter>,
-    queued_payloads: Counter,
-    refused_calls: Family<OfReason, Counter>,
-    queue_refused: Family<OfMapping, Counter>,
-    queue_full: Family<OfMapping, Gauge>,
-    queued_events: Gauge,
-    queued_bytes: Gauge,
-    queued_ratio: Gauge<f64, AtomicU64>,
-    lane_queued_events: Family<OfMapping, Gauge>,
-    lane_queued_bytes: Family<OfMapping, Gauge>,
-    request_duration: Histogram,
-    commits: Family<OfOutcome, Counter>,
-    commit_duration: Histogram,
-    commit_requests: Histogram,
-    pub(crate) reading_bytes: Gauge,
-    pub(crate) waiting_bytes: Gauge,
-    pub(crate) streams: Gauge,
-    pub(crate) catalog_version: Gauge,
-    pub(crate) mappings_broken: Gauge,
-    pub(crate) ready: Gauge,
+    events: Events,
+    depth: Depth,
+    commits: Commits,
+    pub(crate) memory: Memory,
+    pub(crate) standing: Standing,
     /// Commits that are under way.
     pub(crate) committing: Arc<Working>,
 }
@@ -129,7 +88,7 @@ pub(crate) struct LaneDepth {
 impl Metrics {
     /// Whether Postgres answers and the configuration is loaded.
     pub fn is_ready(&self) -> bool {
-        self.ready.get() == 1
+        self.standing.ready.get() == 1
     }
 
     /// For how long the oldest commit that is under way has been so; none when none is.
@@ -143,81 +102,87 @@ impl Metrics {
             VERDICTS.into_iter().zip([receipt.accepted, receipt.refused, receipt.unwanted])
         {
             if count > 0 {
-                self.events.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
+                self.events.verdicts.get_or_create(&OfVerdict { verdict }).inc_by(u64::from(count));
             }
         }
-        self.mapped_payloads.inc_by(u64::from(receipt.queued));
+        self.events.mapped_payloads.inc_by(u64::from(receipt.queued));
     }
 
     /// An event was refused.
     pub(crate) fn event_refused(&self, why: &Refusal) {
-        self.refused_events.get_or_create(&OfReason { reason: why.class() }).inc();
+        self.events.refused.get_or_create(&OfReason { reason: why.class() }).inc();
     }
 
     /// A call, or a message of a stream, was refused.
     pub(crate) fn turned_away(&self, why: Turned) {
-        self.refused_calls.get_or_create(&OfReason { reason: why.as_str() }).inc();
+        self.events.refused_calls.get_or_create(&OfReason { reason: why.as_str() }).inc();
     }
 
     /// A payload could not be made.
     pub(crate) fn unmapped(&self, mapping: &str) {
-        self.unmapped_payloads.get_or_create(&OfMapping { mapping: mapping.to_owned() }).inc();
+        self.events.unmapped_payloads.get_or_create(&OfMapping { mapping: mapping.to_owned() }).inc();
     }
 
     /// A request was answered.
     pub(crate) fn answered(&self, started: std::time::Instant) {
-        self.request_duration.observe(started.elapsed().as_secs_f64());
+        self.commits.request_duration.observe(started.elapsed().as_secs_f64());
     }
 
     /// A commit is begun with so many requests; it is under way until this is dropped.
     pub(crate) fn commit_begins(&self, requests: usize) -> working::Begun {
-        self.commit_requests.observe(f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
+        self.commits.requests.observe(f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
         self.committing.begin()
     }
 
     /// A commit ended.
     pub(crate) fn committed(&self, began: Instant, outcome: Result<(), CommitError>, payloads: u64) {
-        self.commit_duration.observe(began.elapsed().as_secs_f64());
+        self.commits.duration.observe(began.elapsed().as_secs_f64());
         let [committed, unavailable, failed] = OUTCOMES;
         let outcome = match outcome {
             Ok(()) => {
-                self.queued_payloads.inc_by(payloads);
+                self.events.queued_payloads.inc_by(payloads);
                 committed
             }
             Err(CommitError::Unavailable | CommitError::Closed) => unavailable,
             Err(CommitError::Failed) => failed,
         };
-        self.commits.get_or_create(&OfOutcome { outcome }).inc();
+        self.commits.outcomes.get_or_create(&OfOutcome { outcome }).inc();
     }
 
     /// A request was refused for the queue of a mapping, or of all.
     pub(crate) fn queue_refused(&self, name: &str) {
         self.turned_away(Turned::QueueFull);
-        self.queue_refused.get_or_create(&OfMapping { mapping: name.to_owned() }).inc();
+        self.depth.queue_refused.get_or_create(&OfMapping { mapping: name.to_owned() }).inc();
     }
 
     /// A queue began or ceased to be full.
     pub(crate) fn queue_full(&self, name: &str, is_full: bool) {
         let of = OfMapping { mapping: name.to_owned() };
         if is_full {
-            self.queue_full.get_or_create(&of).set(1);
+            self.depth.queue_full.get_or_create(&of).set(1);
         } else {
-            self.queue_full.remove(&of);
+            self.depth.queue_full.remove(&of);
         }
     }
 
     /// What is queued in all, which share of what may be that is, and in the lanes that have something.
     pub(crate) fn depth(&self, events: u64, bytes: u64, ratio: f64, mut lanes: Vec<LaneDepth>) {
-        self.queued_events.set(i64::try_from(events).unwrap_or(i64::MAX));
-        self.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.queued_ratio.set(ratio);
-        self.lane_queued_events.clear();
-        self.lane_queued_bytes.clear();
+        self.depth.queued_events.set(i64::try_from(events).unwrap_or(i64::MAX));
+        self.depth.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.depth.queued_ratio.set(ratio);
+        self.depth.lane_queued_events.clear();
+        self.depth.lane_queued_bytes.clear();
         lanes.sort_unstable_by_key(|lane| std::cmp::Reverse(lane.events));
         for lane in lanes.into_iter().take(LANES_SHOWN_MAX) {
             let of = OfMapping { mapping: lane.mapping };
-            self.lane_queued_events.get_or_create(&of).set(i64::try_from(lane.events).unwrap_or(i64::MAX));
-            self.lane_queued_bytes.get_or_create(&of).set(i64::try_from(lane.bytes).unwrap_or(i64::MAX));
+            self.depth
+                .lane_queued_events
+                .get_or_create(&of)
+                .set(i64::try_from(lane.events).unwrap_or(i64::MAX));
+            self.depth
+                .lane_queued_bytes
+                .get_or_create(&of)
+                .set(i64::try_from(lane.bytes).unwrap_or(i64::MAX));
         }
     }
 }

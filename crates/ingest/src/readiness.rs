@@ -103,7 +103,7 @@ impl Keeper {
             if was_troubled || matches!(before, Readiness::Starting) {
                 info!("ready: the database answers and the configuration is loaded");
             }
-            self.metrics.ready.set(1);
+            self.metrics.standing.ready.set(1);
             for name in HEALTH_NAMES {
                 self.health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
             }
@@ -115,7 +115,7 @@ impl Keeper {
 
     fn announce(&self, catalog: &Compiled) {
         info!(version = catalog.version, "configuration loaded");
-        self.metrics.catalog_version.set(catalog.version);
+        self.metrics.standing.catalog_version.set(catalog.version);
         let mut broken = 0;
         for (mapping, why) in catalog.broken() {
             broken += 1;
@@ -126,7 +126,7 @@ impl Keeper {
                 "a mapping does not compile: events for it go to rejected_events"
             );
         }
-        self.metrics.mappings_broken.set(broken);
+        self.metrics.standing.mappings_broken.set(broken);
     }
 
     /// A look failed, or a commit did (then there is no error here: it is in the log already). Said once, until a look
@@ -150,7 +150,7 @@ impl Keeper {
                 true
             });
         if was_ready {
-            self.metrics.ready.set(0);
+            self.metrics.standing.ready.set(0);
             self.not_serving().await;
         }
     }
@@ -164,7 +164,7 @@ impl Keeper {
 
     /// Whoever watches our health hears the end of it, and its stream does not hold up the drain.
     async fn end(&mut self) {
-        self.metrics.ready.set(0);
+        self.metrics.standing.ready.set(0);
         self.not_serving().await;
         for name in HEALTH_NAMES {
             self.health.clear_service_status(name).await;

@@ -203,7 +203,7 @@ fn routes(
 
 fn reading(config: &Config, metrics: &Metrics) -> Reading {
     Reading {
-        room: Waiting::new(config.reading_bytes_max.as_u64(), metrics.reading_bytes.clone()),
+        room: Waiting::new(config.reading_bytes_max.as_u64(), metrics.memory.reading_bytes.clone()),
         message_max: usize_of(config.request_bytes_max.as_u64()) + FRAMING_BYTES,
         patience: config.waiting_time_max,
         silence_max: config.reading_silence_max,
@@ -229,7 +229,7 @@ fn intake(
             bytes_max: usize_of(config.event_bytes_max.as_u64()),
             depth_max: config.event_depth_max,
         },
-        waiting: Waiting::new(config.waiting_bytes_max.as_u64(), metrics.waiting_bytes.clone()),
+        waiting: Waiting::new(config.waiting_bytes_max.as_u64(), metrics.memory.waiting_bytes.clone()),
         patience: config.waiting_time_max,
         committer,
         depths,

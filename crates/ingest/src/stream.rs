@@ -43,7 +43,7 @@ pub(crate) fn answers(
     stop: CancellationToken,
 ) -> impl Stream<Item = Answer> {
     async_stream::stream! {
-        let _open = Open::new(&intake.metrics.streams);
+        let _open = Open::new(&intake.metrics.memory.streams);
         let mut line = Line { window, bytes: 0, messages: VecDeque::new() };
         let mut arrival = pin!(OptionFuture::from(Some(arrive(&intake, &credential, input))));
         // How the stream ends once everything that was accepted is answered; none while it is being read.

@@ -4,13 +4,11 @@
 //! events carry on to their attempts is its own span when that is recorded, else what the caller sent.
 
 use opentelemetry::global::{self, BoxedSpan, BoxedTracer};
-use opentelemetry::trace::{
-    Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
-    TraceState, Tracer as _,
-};
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use signalpost_core::trace::Traceparent;
 use signalpost_proto::v1::Receipt;
+use signalpost_telemetry::trace::{remote, told};
 use tonic::metadata::MetadataMap;
 
 /// Begins the spans of calls.
@@ -25,7 +23,7 @@ impl Tracer {
     /// A call, or a message of a stream, begins.
     pub(crate) fn begin(&self, name: &'static str, caller: Option<Traceparent>) -> Call {
         let parent = caller
-            .map_or_else(Context::new, |caller| Context::new().with_remote_span_context(remote(caller)));
+            .map_or_else(Context::new, |caller| Context::new().with_remote_span_context(remote(&caller)));
         let builder = SpanBuilder::from_name(name)
             .with_kind(SpanKind::Server)
             .with_attributes([KeyValue::new("rpc.system", "grpc")]);
@@ -57,7 +55,7 @@ impl Call {
     /// Where its events come from.
     pub(crate) fn origin(&self) -> Option<Origin> {
         match &self.span {
-            Some(span) => Some(Origin { traceparent: local(span.span_context()), is_recorded: true }),
+            Some(span) => Some(Origin { traceparent: told(span.span_context()), is_recorded: true }),
             None => self.caller.map(|traceparent| Origin { traceparent, is_recorded: false }),
         }
     }
@@ -89,22 +87,4 @@ pub(crate) struct Origin {
     pub(crate) traceparent: Traceparent,
     /// We record the call: its attempts are to be found in its trace.
     pub(crate) is_recorded: bool,
-}
-
-fn remote(caller: Traceparent) -> SpanContext {
-    SpanContext::new(
-        TraceId::from(caller.trace_id),
-        SpanId::from(caller.span_id),
-        if caller.is_sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
-        true,
-        TraceState::NONE,
-    )
-}
-
-fn local(context: &SpanContext) -> Traceparent {
-    Traceparent {
-        trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
-        span_id: u64::from_be_bytes(context.span_id().to_bytes()),
-        is_sampled: context.is_sampled(),
-    }
 }

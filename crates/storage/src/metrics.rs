@@ -8,8 +8,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use signalpost_telemetry::metrics::{Buckets, Make as _};
 use tokio::time::{Instant, sleep};
 
 use crate::Storage;
@@ -34,34 +35,23 @@ pub struct Metrics {
 impl Metrics {
     /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
+        let ours = registry.sub_registry_with_prefix("signalpost_database");
         let metrics = Self {
-            connections: Family::default(),
-            connections_max: Gauge::default(),
-            acquire_duration: Histogram::new(exponential_buckets(0.000_1, 4.0, 9)),
-            acquire_failures: Counter::default(),
+            connections: ours.make(
+                "connections",
+                "Open connections of the pool by state: idle, busy; listeners are not counted",
+            ),
+            connections_max: ours.make("connections_max", "Connections that the pool may open"),
+            acquire_duration: ours.make_histogram(
+                Buckets { unit: Some(Unit::Seconds), first: 0.000_1, factor: 4.0, count: 9 },
+                "acquire_duration",
+                "How long getting a connection from the pool took, sampled every five seconds",
+            ),
+            acquire_failures: ours.make(
+                "acquire_failures",
+                "Samples that got no connection: none was free in time, or Postgres does not answer",
+            ),
         };
-        let registry = registry.sub_registry_with_prefix("signalpost_database");
-        registry.register(
-            "connections",
-            "Open connections of the pool by state: idle, busy; listeners are not counted",
-            metrics.connections.clone(),
-        );
-        registry.register(
-            "connections_max",
-            "Connections that the pool may open",
-            metrics.connections_max.clone(),
-        );
-        registry.register_with_unit(
-            "acquire_duration",
-            "How long getting a connection from the pool took, sampled every five seconds",
-            Unit::Seconds,
-            metrics.acquire_duration.clone(),
-        );
-        registry.register(
-            "acquire_failures",
-            "Samples that got no connection: none was free in time, or Postgres does not answer",
-            metrics.acquire_failures.clone(),
-        );
         metrics.show(0, 0);
         metrics
     }
