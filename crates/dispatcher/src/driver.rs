@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
+use self::along::Along;
 use crate::attempt::{Routes, attempt};
 use crate::catalog::Compiled;
 use crate::config::Config;
@@ -30,6 +31,7 @@ use crate::overflow::{Looked, Overflow};
 use crate::ownership::{self, Heartbeat};
 use crate::transport::Transport;
 
+mod along;
 mod asking;
 
 use asking::paged;
@@ -44,7 +46,7 @@ pub(crate) enum Input {
     Settled(Vec<(u64, Settled)>),
     Loaded(u64, Vec<LoadedRow>),
     Paged(Page, Vec<FoundRow>),
-    Arrived(Vec<FoundRow>, Snapshot),
+    Arrived { found: Vec<FoundRow>, rows: Vec<LoadedRow>, snapshot: Snapshot },
     Backlog(Vec<i64>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
     Overflowing(Looked),
@@ -64,6 +66,7 @@ pub(crate) struct Driver<T> {
     decisions: Decisions<Snapshot>,
     overflow: Overflow,
     lane_states: LaneStates,
+    along: Along,
     settlements: UnboundedSender<Settlement>,
     inputs: UnboundedSender<Input>,
     outage: Arc<Outage>,
@@ -106,6 +109,7 @@ impl<T: Transport> Driver<T> {
             decisions: Decisions::new(limits, config.lease, config.poll),
             overflow: Overflow::default(),
             lane_states: LaneStates::default(),
+            along: Along::default(),
             routes: Routes::new(),
             unanswered_settlements: 0,
             views_at: Moment::ZERO,
@@ -223,9 +227,10 @@ impl<T: Transport> Driver<T> {
             }
             Input::Loaded(load, rows) => self.decisions.lanes.loaded(now, load, rows),
             Input::Paged(page, rows) => self.decisions.lanes.paged(now, page, &rows),
-            Input::Arrived(rows, snapshot) => {
-                self.lane_states.arrived(&rows);
-                self.decisions.arrived(now, &rows, snapshot);
+            Input::Arrived { found, rows, snapshot } => {
+                self.along.come(rows);
+                self.lane_states.arrived(&found);
+                self.decisions.arrived(now, &found, snapshot);
             }
             Input::Backlog(mapping_ids) => self.decisions.lanes.backlog(now, &mapping_ids),
             Input::Due(rows, is_full, next_in) => {
@@ -254,8 +259,9 @@ impl<T: Transport> Driver<T> {
                 let is_valid = self.decisions.beaten(now, heartbeat.sent_at, &heartbeat.released, &owned);
                 let beat = if is_valid { Beat::Renewed } else { Beat::Late };
                 self.metrics.beaten(beat, is_valid.then_some(answer.holds.len()));
-                for partition in answer.taken_over {
-                    info!(partition, "taken over from a dispatcher that did not renew its lease");
+                if !answer.taken_over.is_empty() {
+                    let partitions = answer.taken_over;
+                    info!(?partitions, "taken over from a dispatcher that did not renew its lease");
                 }
             }
             Some(Err(error)) => {
@@ -293,11 +299,15 @@ impl<T: Transport> Driver<T> {
                     self.lane_states.settling(&settlement);
                     self.settlements.send(settlement).expect("the settler outlives the driver");
                 }
-                Task::Act(Action::Load(load)) => self.load(load),
+                Task::Act(Action::Load(load)) => match self.along.take(&load) {
+                    Some(rows) => self.decisions.lanes.loaded(now, load.id, rows),
+                    None => self.load(load),
+                },
                 Task::Act(Action::Page(page)) => self.page(page),
                 Task::Act(Action::FindDue { except }) => self.find_due(except),
             }
         }
+        self.along.forget();
     }
 
     fn send(&self, request: Request) {

@@ -49,8 +49,12 @@ impl<T: Transport> Driver<T> {
         let queue = self.queue.clone();
         self.ask(|asking| async move {
             let arrived = || queue.arrived(&since, &partitions);
-            let (rows, snapshot) = asking.persist("look for arrivals", arrived).await?;
-            Some(Input::Arrived(rows.iter().map(|row| found(row, Schedule::Fresh)).collect(), snapshot))
+            let arrivals = asking.persist("look for arrivals", arrived).await?;
+            Some(Input::Arrived {
+                found: arrivals.found.iter().map(|row| found(row, Schedule::Fresh)).collect(),
+                rows: arrivals.rows.into_iter().map(loaded).collect(),
+                snapshot: arrivals.snapshot,
+            })
         });
     }
 

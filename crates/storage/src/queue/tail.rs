@@ -57,6 +57,20 @@ pub struct Row {
     pub traces: Option<String>,
 }
 
+/// What a look found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrivals {
+    /// Where the rows are.
+    pub found: Vec<Found>,
+    /// The rows themselves, when there is little of them: then nobody has to ask again.
+    pub rows: Vec<Row>,
+    /// What was visible.
+    pub snapshot: Snapshot,
+}
+
+/// Rows of so many bytes together come along with a look. More may be more than there is memory for.
+const ALONG_BYTES_MAX: i64 = 256 * 1024;
+
 impl Queue {
     /// What is visible now. Rows that commit after this are found by `arrived`; the others by `backlog` and `page`.
     pub async fn snapshot(&self) -> Result<Snapshot, StorageError> {
@@ -67,25 +81,37 @@ impl Queue {
     }
 
     /// The fresh rows of these partitions that became visible since `since`, and the snapshot to ask with next time.
-    pub async fn arrived(
-        &self,
-        since: &Snapshot,
-        partitions: &[i16],
-    ) -> Result<(Vec<Found>, Snapshot), StorageError> {
-        let rows = sqlx::query_file!("queries/arrived.sql", since.0.as_str(), partitions)
+    pub async fn arrived(&self, since: &Snapshot, partitions: &[i16]) -> Result<Arrivals, StorageError> {
+        let rows = sqlx::query_file!("queries/arrived.sql", since.0.as_str(), partitions, ALONG_BYTES_MAX)
             .fetch_all(&self.pool)
             .await?;
         let snapshot = rows.first().map_or_else(|| since.clone(), |row| Snapshot(row.snapshot.clone()));
-        let found = rows.into_iter().filter_map(|row| {
-            Some(Found {
-                mapping_id: row.mapping_id?,
-                position: row.position?,
-                event_count: row.event_count?,
-                bytes: row.bytes?,
-                scheduled: false,
-            })
-        });
-        Ok((found.collect(), snapshot))
+        let mut arrivals = Arrivals { found: Vec::with_capacity(rows.len()), rows: Vec::new(), snapshot };
+        for row in rows {
+            let (Some(mapping_id), Some(position), Some(event_count), Some(bytes)) =
+                (row.mapping_id, row.position, row.event_count, row.bytes)
+            else {
+                continue;
+            };
+            arrivals.found.push(Found { mapping_id, position, event_count, bytes, scheduled: false });
+            if let (Some(payload), Some(attempts), Some(enqueued_at)) =
+                (row.payload, row.attempts, row.enqueued_at)
+            {
+                arrivals.rows.push(Row {
+                    mapping_id,
+                    position,
+                    event_count,
+                    payload,
+                    target: row.target,
+                    attempts,
+                    batch_id: row.batch_id,
+                    enqueued_at,
+                    age: Duration::from_secs_f64(row.age.unwrap_or_default().max(0.0)),
+                    traces: row.traces,
+                });
+            }
+        }
+        Ok(arrivals)
     }
 
     /// The lanes of these partitions that have fresh rows.

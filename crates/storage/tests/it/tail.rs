@@ -1,8 +1,9 @@
 //! Tail: every row is found once, however late it commits.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use signalpost_storage::Found;
+use signalpost_storage::{Arrivals, Found, NewBatch, Row};
 
 use crate::support::{ALL, all, batch, storage};
 
@@ -16,12 +17,12 @@ async fn what_was_queued_is_found_once_and_loads_as_it_was() {
     let queue = storage.queue();
     let before = queue.snapshot().await.unwrap();
     queue.enqueue(&[batch(1, 2), batch(2, 3)], &[]).await.unwrap();
-    let (found, after) = queue.arrived(&before, &partitions()).await.unwrap();
+    let Arrivals { found, snapshot: after, .. } = queue.arrived(&before, &partitions()).await.unwrap();
     assert_eq!(
         found.iter().map(|row| (row.mapping_id, row.event_count)).collect::<Vec<_>>(),
         [(1, 2), (2, 3)]
     );
-    assert!(queue.arrived(&after, &partitions()).await.unwrap().0.is_empty());
+    assert!(queue.arrived(&after, &partitions()).await.unwrap().found.is_empty());
     let rows = queue.load(&[(1, found[0].position), (1, found[0].position + 1)]).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].payload, batch(1, 2).payload);
@@ -42,15 +43,15 @@ async fn a_row_that_commits_late_below_others_is_found_and_only_once() {
     .unwrap();
     for _ in 0..3 {
         queue.enqueue(&[batch(7, 1)], &[]).await.unwrap();
-        let (found, next) = queue.arrived(&since, &partitions()).await.unwrap();
+        let Arrivals { found, snapshot: next, .. } = queue.arrived(&since, &partitions()).await.unwrap();
         assert_eq!(found.len(), 1, "only the new one, while the stalled one is not committed");
         since = next;
     }
     stalled.commit().await.unwrap();
-    let (found, next) = queue.arrived(&since, &partitions()).await.unwrap();
+    let Arrivals { found, snapshot: next, .. } = queue.arrived(&since, &partitions()).await.unwrap();
     assert_eq!(found.len(), 1, "the stalled one, below all the others");
     assert!(found[0].position < all(&storage, 7).await[1].position);
-    assert!(queue.arrived(&next, &partitions()).await.unwrap().0.is_empty());
+    assert!(queue.arrived(&next, &partitions()).await.unwrap().found.is_empty());
 }
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn committers_that_stall_at_random_lose_nothing_and_repeat_nothing() {
     };
     let mut finished = 0;
     while finished < COMMITTERS {
-        let (found, next) = queue.arrived(&since, &partitions()).await.unwrap();
+        let Arrivals { found, snapshot: next, .. } = queue.arrived(&since, &partitions()).await.unwrap();
         note(found);
         since = next;
         while let Some(done) = committers.try_join_next() {
@@ -99,7 +100,7 @@ async fn committers_that_stall_at_random_lose_nothing_and_repeat_nothing() {
             finished += 1;
         }
     }
-    note(queue.arrived(&since, &partitions()).await.unwrap().0);
+    note(queue.arrived(&since, &partitions()).await.unwrap().found);
     assert_eq!(i64::try_from(seen.len()).unwrap(), COMMITTERS * EACH);
     assert!(seen.values().all(|&times| times == 1));
 }
@@ -110,7 +111,7 @@ async fn only_the_partitions_asked_for_are_looked_at() {
     let queue = storage.queue();
     let before = queue.snapshot().await.unwrap();
     queue.enqueue(&[batch(1, 1), batch(65, 1), batch(2, 1)], &[]).await.unwrap();
-    let (found, _) = queue.arrived(&before, &[1]).await.unwrap();
+    let found = queue.arrived(&before, &[1]).await.unwrap().found;
     assert_eq!(found.iter().map(|row| row.mapping_id).collect::<Vec<_>>(), [1, 65]);
 }
 
@@ -126,4 +127,24 @@ async fn a_page_continues_after_a_position_in_order() {
     let positions: Vec<i64> = first.iter().chain(&rest).map(|row| row.position).collect();
     assert_eq!(positions.len(), 5);
     assert!(positions.is_sorted());
+}
+
+#[tokio::test]
+async fn a_little_comes_along_whole_and_much_only_by_its_place() {
+    let storage = storage().await;
+    let queue = storage.queue();
+    let before = queue.snapshot().await.unwrap();
+    queue.enqueue(&[batch(1, 2), batch(2, 3)], &[]).await.unwrap();
+    let little = queue.arrived(&before, &partitions()).await.unwrap();
+    let keys: Vec<(i64, i64)> = little.found.iter().map(|row| (row.mapping_id, row.position)).collect();
+    let without_age = |mut rows: Vec<Row>| {
+        rows.sort_by_key(|row| (row.mapping_id, row.position));
+        rows.into_iter().map(|row| Row { age: Duration::ZERO, ..row }).collect::<Vec<_>>()
+    };
+    assert_eq!(without_age(little.rows), without_age(queue.load(&keys).await.unwrap()));
+
+    let much = NewBatch { payload: format!("[\"{}\"]", "x".repeat(300_000)), ..batch(3, 1) };
+    queue.enqueue(&[much, batch(1, 1)], &[]).await.unwrap();
+    let more = queue.arrived(&little.snapshot, &partitions()).await.unwrap();
+    assert_eq!((more.found.len(), more.rows.len()), (2, 0));
 }
