@@ -28,7 +28,15 @@ impl Retention {
             keep_days
         )
         .fetch_all(&mut *short)
-        .await?;
+        .await;
+        let changes = match changes {
+            Ok(changes) => changes,
+            Err(error) => {
+                // Now, not when the connection is used next: until then the lock would keep everybody else out.
+                short.rollback().await?;
+                return Err(error.into());
+            }
+        };
         short.commit().await?;
         Ok(changes.into_iter().map(|row| format!("{} {}", row.change, row.name)).collect())
     }
