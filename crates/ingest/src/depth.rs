@@ -2,7 +2,7 @@
 //!
 //! Invariants: an estimate counts everything that this process has queued or is queueing, and the rest as it was at the
 //! last look; so it is too low by what other processes queued since then, and too high by what was delivered since
-//! then. A request is admitted whole or refused whole. The end of fullness is said as its beginning is: once.
+//! then and by what was committed while the look was under way. A request is admitted whole or refused whole. The end of fullness is said as its beginning is: once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,14 +136,14 @@ struct State {
 pub(crate) struct Depths {
     state: Mutex<State>,
     limit: Limit,
-    /// Rung when something was admitted.
-    admitted: Notify,
+    /// Rung when something was committed: a look that begins then finds it, and it is counted once.
+    committed: Notify,
     metrics: Metrics,
 }
 
 impl Depths {
     pub(crate) fn new(limit: Limit, metrics: Metrics) -> Self {
-        Self { state: Mutex::default(), limit, admitted: Notify::new(), metrics }
+        Self { state: Mutex::default(), limit, committed: Notify::new(), metrics }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,9 +160,6 @@ impl Depths {
         for (lane, amount) in &amounts {
             state.lanes.entry(*lane).or_default().under_way.add(*amount);
             state.all.under_way.add(*amount);
-        }
-        if !amounts.is_empty() {
-            self.admitted.notify_one();
         }
         Ok(Admitted { depths: Arc::clone(self), amounts, is_committed: false })
     }
@@ -228,7 +225,7 @@ impl Depths {
             let rest = async {
                 time::sleep(pause.max(LOOK_PAUSE)).await;
                 if self.is_quiet() {
-                    self.admitted.notified().await;
+                    self.committed.notified().await;
                 }
             };
             if ended.run_until_cancelled(rest).await.is_none() {
@@ -316,11 +313,17 @@ impl Drop for Admitted {
                 }
             }
         }
+        drop(state);
+        if self.is_committed {
+            self.depths.committed.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     const fn amount(events: u64) -> Amount {
@@ -336,6 +339,22 @@ mod tests {
         assert_eq!(tally.depth(), amount(10));
         tally.end_look(amount(40));
         assert_eq!(tally.depth(), amount(40 + 2 + 5));
+    }
+
+    #[test]
+    fn a_look_at_what_was_quiet_waits_for_the_commit_and_counts_it_once() {
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        let depths = Arc::new(Depths::new(Limit::default(), metrics));
+        depths.state().lanes.entry(1).or_default().under_way.add(amount(45));
+        depths.state().all.under_way.add(amount(45));
+        let admitted =
+            Admitted { depths: Arc::clone(&depths), amounts: vec![(1, amount(45))], is_committed: false };
+        assert!(depths.committed.notified().now_or_never().is_none());
+        admitted.committed();
+        assert!(depths.committed.notified().now_or_never().is_some());
+        depths.state().begin_look();
+        depths.state().end_look(&[Depth { mapping_id: 1, events: 45, bytes: 4500 }]);
+        assert_eq!(depths.state().all.depth(), amount(45));
     }
 
     #[test]
