@@ -172,8 +172,14 @@ impl Told {
             let reason = dead.reason.as_deref().unwrap_or_default();
             let error = dead.last_error.as_deref().unwrap_or("no error is known");
             let step = format!("it was given up ({reason}) after {} attempts: {error}", dead.attempts);
-            let advice = "mend the receiver, then redrive it: position is in the steps";
-            self.end(v1::EventFate::Dead, step, advice);
+            let mend = if error.starts_with("address:") {
+                "allow the address in the destination's setting delivery.allow"
+            } else {
+                "mend the receiver"
+            };
+            let name = &self.explanation.mapping;
+            let advice = format!("{mend}, then: signalpost redrive {name} --position {}", dead.position);
+            self.end(v1::EventFate::Dead, step, &advice);
             self.say(format!("it is in the dead letter at position {}", dead.position));
             return self.attempts(call, mapping, &dead).await;
         }

@@ -12,7 +12,6 @@ mod token;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use http::Uri;
 use signalpost_grpc::client;
 use signalpost_proto::v1::admin_service_client::AdminServiceClient;
@@ -141,7 +140,11 @@ fn endpoint(server: &str, args: &ConnectionArgs) -> anyhow::Result<Endpoint> {
         let text = format!("--server {server}: it must be a URL such as {USUAL_SERVER}");
         return Err(Failure::usage(anyhow::anyhow!(text)));
     }
-    let endpoint = client::endpoint(server, &args.tls.files()).context("--server").map_err(Failure::usage)?;
+    let endpoint = client::endpoint(server, &args.tls.files()).map_err(|error| {
+        let error = anyhow::Error::from(error);
+        let flag = args.tls.flag_of(&format!("{error:#}")).unwrap_or("--server");
+        Failure::usage(error.context(flag))
+    })?;
     Ok(endpoint
         .http2_keep_alive_interval(ALIVE_EVERY)
         .keep_alive_while_idle(true)

@@ -25,7 +25,13 @@ pub(crate) fn filter(log: &Log) -> anyhow::Result<EnvFilter> {
     if !log.level.split(',').all(is_level) {
         return Err(refuse());
     }
-    EnvFilter::builder().parse(&log.level).map_err(|_| refuse())
+    let filter = EnvFilter::builder().parse(&log.level).map_err(|_| refuse())?;
+    // What Postgres remarks beside its answers ("already exists, skipping") is no news, unless it is asked for.
+    let quiet = "sqlx::postgres::notice=warn".parse().ok().filter(|_| !log.level.contains("sqlx"));
+    Ok(match quiet {
+        Some(quiet) => filter.add_directive(quiet),
+        None => filter,
+    })
 }
 
 /// Starts logging for the rest of the process. Refuses a filter that cannot be read.

@@ -70,6 +70,20 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
+    /// The flag whose file an error names first.
+    pub(crate) fn flag_of(&self, error: &str) -> Option<&'static str> {
+        let flags = [
+            ("--ca-file", &self.ca_file),
+            ("--client-cert-file", &self.client_cert_file),
+            ("--client-key-file", &self.client_key_file),
+        ];
+        let named = flags.into_iter().filter_map(|(flag, file)| {
+            let place = error.find(file.as_ref()?.to_str()?)?;
+            Some((place, flag))
+        });
+        named.min().map(|(_, flag)| flag)
+    }
+
     pub(crate) fn files(&self) -> Tls {
         Tls {
             ca_file: self.ca_file.clone(),

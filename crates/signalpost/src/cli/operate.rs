@@ -226,7 +226,7 @@ pub(crate) struct Pause {
     #[command(flatten)]
     pub(crate) names: Lanes,
     /// Why; shown wherever the lane is
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) why: String,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,

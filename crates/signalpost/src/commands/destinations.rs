@@ -264,10 +264,16 @@ async fn rotate(control: &Control, args: &RotateSecret, given: Given, is_json: b
         output::line(format_args!("{name} signs with its new secret alone"));
         return Ok(());
     }
-    output::aside(format_args!(
-        "{name} signs with the new secret, and beside it with the one before. When the receiver knows the new one: \
-         signalpost destinations rotate-secret {name} --finish"
-    ));
+    let has_previous = destination.secrets.iter().any(|one| one.is_previous && one.purpose() == purpose);
+    if has_previous {
+        let which = if purpose == SecretPurpose::WebhookSecret { " --which webhook" } else { "" };
+        output::aside(format_args!(
+            "{name} signs with the new secret, and beside it with the one before. When the receiver knows the new one: \
+             signalpost destinations rotate-secret {name}{which} --finish"
+        ));
+    } else {
+        output::aside(format_args!("{name} signs with the new secret; there was none before"));
+    }
     if !answer.secret.is_empty() {
         output::aside("the new secret; it cannot be shown again:");
         output::line(answer.secret);

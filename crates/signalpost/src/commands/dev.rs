@@ -17,7 +17,7 @@ use anyhow::Context;
 use axum::http::StatusCode;
 use signalpost_core::secret::Secret;
 use signalpost_core::signature::SignatureMode;
-use signalpost_storage::Wanted;
+use signalpost_storage::{ChangeKind, Wanted};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -149,7 +149,13 @@ async fn configure(settings: &Settings, file: &PathBuf, receiving: SocketAddr) -
     }
     let storage = process::storage(settings, Role::Both)?;
     let keys = process::sealing_keys(settings)?;
-    storage.catalog().apply(&loaded.wanted, &keys, true, false).await.context("applying the destinations")?;
+    // Without pruning: what somebody configured beside the file, and what waits for it, stays.
+    let changes = storage.catalog().apply(&loaded.wanted, &keys, false, false).await;
+    for change in changes.context("applying the destinations")? {
+        if change.kind == ChangeKind::Unlisted {
+            say("kept", format_args!("{}, which is not in the file", change.what));
+        }
+    }
     for source in &loaded.wanted.sources {
         for destination in &source.destinations {
             let names: Vec<_> = destination.mappings.iter().map(|mapping| mapping.name.as_str()).collect();

@@ -11,6 +11,9 @@ use crate::json;
 use crate::output::look::Look;
 use crate::output::{self, clean};
 
+/// How many mappings in which nothing was found are named.
+const NAMED: usize = 3;
+
 pub(crate) async fn run(args: &Explain, is_json: bool) -> anyhow::Result<()> {
     let file = args.event.as_deref().map(event_file::read).transpose()?;
     let (event, in_event) = file.map_or((None, None), |file| (Some(file.event), file.message_id));
@@ -38,9 +41,44 @@ pub(crate) async fn run(args: &Explain, is_json: bool) -> anyhow::Result<()> {
 }
 
 fn text(answer: &ExplainResponse) -> String {
-    let parts = answer.explanations.iter().map(one);
+    let is_nowhere = |one: &&Explanation| one.fate() == EventFate::NotFound;
+    let (nowhere, mut found): (Vec<_>, Vec<_>) = answer.explanations.iter().partition(is_nowhere);
+    found.sort_by_key(|one| rank(one.fate()));
     let summary = Look::Strong.paint(clean(&answer.summary));
-    [summary].into_iter().chain(parts).collect::<Vec<_>>().join("\n\n")
+    let mut parts = vec![summary];
+    parts.extend(found.into_iter().map(one));
+    match nowhere.as_slice() {
+        few @ ([] | [_]) => parts.extend(few.iter().map(|explanation| one(explanation))),
+        many => parts.push(together(many)),
+    }
+    parts.join("\n\n")
+}
+
+/// Where most is to be done first.
+fn rank(fate: EventFate) -> u8 {
+    match fate {
+        EventFate::Dead => 0,
+        EventFate::Unmapped => 1,
+        EventFate::Queued => 2,
+        EventFate::Disabled => 3,
+        EventFate::Unwanted => 4,
+        EventFate::Unspecified | EventFate::NotFound => 5,
+    }
+}
+
+/// Mappings in which nothing was found: what is to be said of one is to be said of all.
+fn together(explanations: &[&Explanation]) -> String {
+    let names: Vec<String> =
+        explanations.iter().take(NAMED).map(|one| clean(&one.mapping).into_owned()).collect();
+    let more = match explanations.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let mut text = format!("{}{more}: {}", Look::Strong.paint(names.join(", ")), word(EventFate::NotFound));
+    if let Some(advice) = explanations.first().map(|one| &one.advice).filter(|advice| !advice.is_empty()) {
+        text = format!("{text}\n  → {}", clean(advice));
+    }
+    text
 }
 
 fn one(explanation: &Explanation) -> String {

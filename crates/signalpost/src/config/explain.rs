@@ -20,7 +20,12 @@ fn line(error: &Error, layers: &Figment) -> String {
             path.push(name.clone());
         }
         let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => {
+                let mut meant = path.clone();
+                meant.pop();
+                meant.push(near.to_owned());
+                format!("did you mean `{}`?", meant.join("."))
+            }
             None => format!("known here: {}", known.join(", ")),
         };
         return format!(
@@ -42,6 +47,7 @@ fn said(kind: &Kind) -> String {
         Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => match wanted.as_str() {
             "u16" | "u32" | "u64" | "usize" => "it must be a whole number".to_owned(),
             "f64" => "it must be a number".to_owned(),
+            "parsable string" => "it must be a size such as 32KiB or 64MB".to_owned(),
             wanted => format!("it must be {wanted}"),
         },
         Kind::UnknownVariant(_, known) => format!("it must be one of {}", known.join(", ")),
@@ -51,7 +57,8 @@ fn said(kind: &Kind) -> String {
 
 /// ` (signalpost.toml)`, ` (SIGNALPOST_DATABASE__URL)`.
 fn place(error: &Error, path: &[String], layers: &Figment) -> String {
-    let metadata = error.metadata.as_ref().or_else(|| layers.find_metadata(&path.join(".")));
+    // The error may know no more than that one value was looked at alone.
+    let metadata = layers.find_metadata(&path.join(".")).or(error.metadata.as_ref());
     metadata.map(|metadata| place_of(metadata, path)).unwrap_or_default()
 }
 

@@ -43,7 +43,7 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     let error = with("[database]\nconections_max = 3\n", &[], &[]).unwrap_err();
     assert_eq!(
         error,
-        "database.conections_max: there is no such setting (signalpost.toml); did you mean `connections_max`?"
+        "database.conections_max: there is no such setting (signalpost.toml); did you mean `database.connections_max`?"
     );
     let error = with("", &[("SIGNALPOST_GRPC__PORT", "1")], &[]).unwrap_err();
     assert_eq!(error, "grpc.port: there is no such setting (SIGNALPOST_GRPC__PORT); known here: listen");
@@ -84,7 +84,7 @@ fn every_mistake_is_told_at_once() {
     let said = with(file, &[("SIGNALPOST_INGEST__COMMITTERS", "many")], &["grpc.listen=here"]).unwrap_err();
     for part in [
         "admin.token_file (signalpost.toml): /nowhere cannot be read",
-        "database.conections_max: there is no such setting (signalpost.toml); did you mean `connections_max`?",
+        "database.conections_max: there is no such setting (signalpost.toml); did you mean `database.connections_max`?",
         "log.format = \"xml\" (signalpost.toml): it must be one of text, json",
         "ingest.committers = \"many\" (SIGNALPOST_INGEST__COMMITTERS): it must be a whole number",
         "grpc.listen = \"here\" (--set grpc.listen)",

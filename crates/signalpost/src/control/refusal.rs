@@ -22,7 +22,10 @@ pub(super) fn explain(status: &Status, server: &str, token_place: &str) -> anyho
             "the token ({token_place}) may not do that: {said}. \
              A viewer reads, an operator also works on the queue, an admin does everything"
         )),
-        Code::ResourceExhausted => Failure::denied(anyhow::anyhow!("{server}: {said}{}", wait(status))),
+        Code::ResourceExhausted => {
+            let said = said.trim_end_matches("; try again later");
+            Failure::denied(anyhow::anyhow!("{server}: {said}{}", wait(status)))
+        }
         Code::InvalidArgument => Failure::input(anyhow::anyhow!(violations(status, &said))),
         Code::Unavailable => Failure::unavailable(anyhow::anyhow!("{server}: {said}")),
         Code::DeadlineExceeded | Code::Cancelled => {

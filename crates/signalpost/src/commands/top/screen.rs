@@ -32,7 +32,9 @@ impl Screen {
 
     /// Columns and rows.
     pub(super) fn size() -> (usize, usize) {
-        let (width, height) = terminal::size().unwrap_or((100, 30));
+        // A terminal that nobody has told its size says 0.
+        let size = terminal::size().ok().filter(|(width, height)| *width > 0 && *height > 0);
+        let (width, height) = size.unwrap_or((80, 24));
         (usize::from(width), usize::from(height))
     }
 
