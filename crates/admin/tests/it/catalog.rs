@@ -6,7 +6,7 @@ use signalpost_proto::v1::{
     ListSourcesRequest, RestoreMappingRequest, RotateSecretRequest, SecretPurpose, UpdateDestinationRequest,
     UpdateMappingRequest, UpdateSourceRequest,
 };
-use signalpost_storage::{NewBatch, SealingKeys};
+use signalpost_storage::SealingKeys;
 use tonic::Code;
 
 use crate::setup::{Admin, ORDERS, ROOT, SEALING_KEY, fields};
@@ -129,14 +129,7 @@ async fn pages_are_complete_although_things_come_and_go() {
 #[tokio::test]
 async fn what_events_wait_for_is_not_removed() {
     let (admin, mut client) = Admin::with_shop().await;
-    let batch = NewBatch {
-        mapping_id: admin.orders().await,
-        event_count: 3,
-        payload: "[1,2,3]".to_owned(),
-        target: None,
-        traces: None,
-    };
-    admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
+    admin.queue(3, "[1,2,3]").await;
     let status = client.delete_source(DeleteSourceRequest { name: "shop".to_owned() }).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert!(status.message().contains("3 events still wait"), "{}", status.message());

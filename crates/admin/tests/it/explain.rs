@@ -2,7 +2,6 @@
 
 use signalpost_proto::v1::event::Form;
 use signalpost_proto::v1::{Event, EventFate, ExplainRequest, Explanation};
-use signalpost_storage::NewBatch;
 use tonic::Code;
 
 use crate::setup::{Admin, Client, ORDERS, fields};
@@ -24,10 +23,7 @@ async fn fate(client: &mut Client, message_id: &str, event: Option<&str>) -> Exp
 #[tokio::test]
 async fn an_event_is_found_where_it_is() {
     let (admin, mut client) = Admin::with_shop().await;
-    let payload = r#"[{"messageId":"m-queued"}]"#.to_owned();
-    let batch =
-        NewBatch { mapping_id: admin.orders().await, event_count: 1, payload, target: None, traces: None };
-    admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
+    admin.queue(1, r#"[{"messageId":"m-queued"}]"#).await;
     admin
         .execute(
             "INSERT INTO signalpost.rejected_events (mapping_id, message_id, path, reason, event)

@@ -6,7 +6,6 @@ use signalpost_proto::v1::{
     AttemptOutcome, BuryReason, DeadLetterFilter, ListAttemptsRequest, ListAuditRequest,
     ListDeadLettersRequest, ListLanesRequest, ListRejectedEventsRequest, WatchAttemptsRequest,
 };
-use signalpost_storage::NewBatch;
 use signalpost_testkit::PATIENCE;
 use tonic::Code;
 
@@ -133,14 +132,7 @@ async fn dead_letters_and_rejected_events_are_listed_by_what_they_are() {
 #[tokio::test]
 async fn a_lane_says_how_much_waits_and_the_audit_log_who_did_what() {
     let (admin, mut client) = Admin::with_shop().await;
-    let batch = NewBatch {
-        mapping_id: admin.orders().await,
-        event_count: 3,
-        payload: "[1,2,3]".to_owned(),
-        target: None,
-        traces: None,
-    };
-    admin.storage.queue().enqueue(&[batch], &[]).await.unwrap();
+    admin.queue(3, "[1,2,3]").await;
     let lanes =
         client.list_lanes(ListLanesRequest { only_troubled: true, ..ListLanesRequest::default() }).await;
     let lanes = lanes.unwrap().into_inner().lanes;

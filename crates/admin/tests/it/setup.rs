@@ -9,7 +9,7 @@ use signalpost_proto::v1::admin_service_client::AdminServiceClient;
 use signalpost_proto::v1::{
     CreateDestinationRequest, CreateMappingRequest, CreateSourceRequest, CreateTokenRequest, Role,
 };
-use signalpost_storage::{ConnectOptions, SealingKeys, Storage};
+use signalpost_storage::{ConnectOptions, NewBatch, SealingKeys, Storage};
 use signalpost_testkit::eventually;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -119,6 +119,13 @@ impl Admin {
 
     pub(crate) async fn execute(&self, statements: &'static str) {
         sqlx::raw_sql(statements).execute(self.storage.pool()).await.unwrap();
+    }
+
+    /// Queues one batch for "shop/warehouse/orders"; `payload` is its array.
+    pub(crate) async fn queue(&self, event_count: i32, payload: &str) {
+        let (mapping_id, payload) = (self.orders().await, payload.to_owned());
+        let batch = NewBatch { mapping_id, event_count, payload, target: None, traces: None };
+        self.storage.queue().enqueue(&[batch], &[]).await.unwrap();
     }
 
     /// The number of "shop/warehouse/orders".
