@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use futures::Stream;
 use futures::future::OptionFuture;
-use prometheus_client::metrics::gauge::Gauge;
 use signalpost_core::trace::Traceparent;
 use signalpost_proto::v1::{PublishStreamRequest, PublishStreamResponse};
+use signalpost_telemetry::metrics::Open;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -147,21 +147,5 @@ impl Line {
         let number = oldest.number;
         self.bytes -= self.messages.pop_front().map_or(0, |message| message.bytes);
         Ok(PublishStreamResponse { number, receipt: Some(receipt) })
-    }
-}
-
-/// Counts a stream while it is open.
-struct Open(Gauge);
-
-impl Open {
-    fn new(streams: &Gauge) -> Self {
-        streams.inc();
-        Self(streams.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -8,6 +8,7 @@ use std::hash::Hash;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -111,6 +112,24 @@ where
     }
 }
 
+/// Counts something while it is open.
+#[derive(Debug)]
+pub struct Open(Gauge);
+
+impl Open {
+    /// From now until this is dropped.
+    pub fn new(open: &Gauge) -> Self {
+        open.inc();
+        Self(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus_client::encoding::text;
@@ -124,12 +143,16 @@ mod tests {
         let refused: Family<OfReason, Counter> = registry.make("refused", "Calls refused");
         begin(&refused, ["full", "invalid"].map(|reason| OfReason { reason }));
         let _took = registry.make_histogram(Buckets::seconds(4), "took", "How long it took");
+        let streams: Gauge = registry.make("streams", "Streams that are open");
+        let _open = Open::new(&streams);
+        drop(Open::new(&streams));
         let mut shown = String::new();
         text::encode(&mut shown, &registry).expect("text takes everything");
         for line in [
             "refused_total{reason=\"full\"} 0",
             "refused_total{reason=\"invalid\"} 0",
             "took_seconds_count 0",
+            "streams 1",
         ] {
             assert!(shown.contains(line), "{line} in {shown}");
         }
