@@ -34,3 +34,23 @@ fn dev_once_fails_when_an_event_does_not_arrive() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1 of 4 deliveries did not arrive"), "{said}");
 }
+
+#[test]
+fn dev_started_again_keeps_what_is_not_in_its_file_and_says_so() {
+    let folder = tempfile::Builder::new().tempdir_in("/tmp").unwrap();
+    let example = include_str!("../../../../deploy/destinations.example.toml");
+    let other = example.replace("name = \"shop\"", "name = \"web\"").replace("dev-write-key", "another-key");
+    std::fs::write(folder.path().join("web.toml"), other).unwrap();
+    let dev = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signalpost"));
+        command.args(["dev", "--once", "--within", "60s"]).args(more).current_dir(folder.path());
+        let output = command.env_remove("DATABASE_URL").output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        text(&output)
+    };
+    dev(&["--destinations", "web.toml"]);
+    let said = dev(&[]);
+    assert!(said.contains("source web, which is not in the file"), "{said}");
+    let said = dev(&["--destinations", "web.toml"]);
+    assert!(said.contains("source shop, which is not in the file"), "{said}");
+}
