@@ -110,6 +110,12 @@ impl ServerCertVerifier for Telling {
     }
 }
 
+/// A certificate's name as people write it; rustls has it as `DnsName("a.example")`.
+fn plain(presented: &str) -> &str {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
+}
+
 fn told(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Error {
     let (rustls::Error::InvalidCertificate(why), Some(certificate)) = (&error, Certificate::read(end_entity))
     else {
@@ -124,11 +130,27 @@ fn told(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Error 
         }
         CertificateError::NotValidForName => "it is for another name".to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let presented: Vec<&str> = presented.iter().take(5).map(String::as_str).collect();
+            let presented: Vec<&str> = presented.iter().take(5).map(|name| plain(name)).collect();
             format!("it is not for {}, but for {}", expected.to_str(), presented.join(", "))
         }
         other => format!("{other:?}"),
     };
     let told = OtherError(Arc::new(Unverified { certificate, why, is_unknown_authority }));
     rustls::Error::InvalidCertificate(CertificateError::Other(told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_as_people_write_them() {
+        for (presented, told) in [
+            (r#"DnsName("elsewhere.example")"#, "elsewhere.example"),
+            ("IpAddress(192.0.2.1)", "192.0.2.1"),
+            ("elsewhere.example", "elsewhere.example"),
+        ] {
+            assert_eq!(plain(presented), told);
+        }
+    }
 }
