@@ -61,6 +61,8 @@ pub(crate) struct Lane {
     settling: HashMap<u64, Settling>,
     /// Retries whose settlement has no answer: found before that, they are not to be sent.
     unsettled_retries: BTreeSet<i64>,
+    /// Retries that were dealt with while a page was being read: it may tell them as they were before.
+    dealt_with: BTreeSet<i64>,
     /// Rows that are buried, and may still be told by the page that is being read.
     parted: Vec<(Kind, i64)>,
     turn: u32,
@@ -102,6 +104,7 @@ impl Lane {
             concluding: VecDeque::new(),
             settling: HashMap::new(),
             unsettled_retries: BTreeSet::new(),
+            dealt_with: BTreeSet::new(),
             parted: Vec::new(),
             turn: 0,
             wake_at: None,
@@ -201,12 +204,15 @@ impl Lane {
     pub(crate) fn paged(&mut self, rows: &[FoundRow], is_full: bool, now: Moment) {
         for row in rows {
             if row.schedule != Schedule::Fresh {
-                self.know_retry(*row, now);
+                if !self.dealt_with.contains(&row.position) {
+                    self.know_retry(*row, now);
+                }
             } else if !self.fresh.covers(row.position) {
                 self.know_fresh(*row);
             }
         }
         self.discovery.paged(rows.last().map(|row| row.position), is_full);
+        self.dealt_with.clear();
         self.forget_parted();
     }
 

@@ -101,6 +101,12 @@ mod tests {
     }
 
     #[test]
+    fn seeds_that_found_something_hold() {
+        // 10397: a page told an ordered lane of a retry that had been dealt with meanwhile, and the lane waited for it.
+        run(10_397, None, false).unwrap_or_else(|broken| panic!("{broken}"));
+    }
+
+    #[test]
     fn a_seed_replays() {
         for seed in 0..SCENARIOS as u64 {
             let [first, second] = [(); 2].map(|()| run(seed, None, true).unwrap().trace);

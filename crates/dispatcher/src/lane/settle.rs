@@ -317,6 +317,9 @@ impl Lane {
         if let Some(entry) = self.rows(kind).remove(position) {
             let is_held = matches!(entry.state, State::Loading | State::Loaded(_));
             self.release(if is_held { entry.bytes } else { 0 }, cx);
+            if kind == Kind::Retry && self.discovery.is_paging() {
+                self.dealt_with.insert(position);
+            }
         }
     }
 
