@@ -33,24 +33,10 @@ async fn nothing_is_acknowledged_before_its_commit() {
     let mut call = std::pin::pin!(publish(&mut client, some(3)));
     tokio::select! {
         _ = &mut call => panic!("acknowledged although its commit can't have happened"),
-        () = waiting_for_lock(&ingest) => {}
+        () = ingest.waiting_for_lock("relation") => {}
     }
     lock.close().await.unwrap();
     assert_eq!(call.await.unwrap().accepted, 3);
-}
-
-/// Until Postgres says that a commit waits.
-async fn waiting_for_lock(ingest: &Ingest) {
-    signalpost_testkit::eventually("a commit waits for the lock", async || {
-        let (count,): (i64,) = sqlx::query_as(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'signalpost.batches'::regclass",
-        )
-        .fetch_one(ingest.storage.pool())
-        .await
-        .unwrap();
-        (count > 0).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -66,7 +52,7 @@ async fn a_call_that_finds_no_room_is_told_when_to_come_back() {
     let mut first = std::pin::pin!(publish(&mut client, some(60)));
     tokio::select! {
         _ = &mut first => panic!("acknowledged although its commit can't have happened"),
-        () = waiting_for_lock(&ingest) => {}
+        () = ingest.waiting_for_lock("relation") => {}
     }
     let status = ingest.publish(some(60)).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
@@ -103,7 +89,7 @@ async fn a_call_ends_at_its_deadline_and_its_commit_does_not() {
     let mut request =
         tonic::Request::new(signalpost_proto::v1::PublishRequest { events, all_or_nothing: false });
     request.set_timeout(Duration::from_secs(3));
-    let (answer, ()) = tokio::join!(client.publish(request), waiting_for_lock(&ingest));
+    let (answer, ()) = tokio::join!(client.publish(request), ingest.waiting_for_lock("relation"));
     let status = answer.unwrap_err();
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
     lock.close().await.unwrap();

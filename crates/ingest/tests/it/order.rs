@@ -2,7 +2,6 @@
 
 use signalpost_ingest::Config;
 use signalpost_testkit::event::track;
-use signalpost_testkit::eventually;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::setup::{Ingest, shop, whole};
@@ -23,15 +22,6 @@ async fn stalling(url: &str) -> PgConnection {
     lock
 }
 
-async fn commits_stalled(ingest: &Ingest) -> bool {
-    let (count,): (i64,) =
-        sqlx::query_as("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
-            .fetch_one(ingest.storage.pool())
-            .await
-            .unwrap();
-    count > 0
-}
-
 #[tokio::test]
 async fn an_ordered_lane_waits_for_its_commit_that_stalls_and_other_lanes_do_not() {
     let database = signalpost_testkit::postgres().await;
@@ -47,7 +37,7 @@ async fn an_ordered_lane_waits_for_its_commit_that_stalls_and_other_lanes_do_not
 
     let mut stream = crate::stream::open(&ingest).await;
     stream.messages.send(crate::stream::message(1, [track("O").id("1 stall").json()])).await.unwrap();
-    eventually("the first commit stalls", async || commits_stalled(&ingest).await.then_some(())).await;
+    ingest.waiting_for_lock("advisory").await;
     stream.messages.send(crate::stream::message(2, [track("O").id("2").json()])).await.unwrap();
     for _ in 0..10 {
         assert_eq!(

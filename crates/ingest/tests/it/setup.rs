@@ -145,6 +145,23 @@ impl Ingest {
             .collect()
     }
 
+    /// Until a commit waits for a lock of this type. Other tests' databases on the same server are copies of one
+    /// template, their tables have the same ids as ours: only the database tells their locks from ours.
+    pub(crate) async fn waiting_for_lock(&self, locktype: &str) {
+        eventually("a commit waits for the lock", async || {
+            let (is_waiting,): (bool,) = sqlx::query_as(
+                "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                                WHERE d.datname = current_database() AND l.locktype = $1 AND NOT l.granted)",
+            )
+            .bind(locktype)
+            .fetch_one(self.storage.pool())
+            .await
+            .expect("locks can be read");
+            is_waiting.then_some(())
+        })
+        .await;
+    }
+
     /// Tells it to stop and waits until it has.
     pub(crate) async fn stopped(mut self) -> Result<(), RunError> {
         self.stop.cancel();
