@@ -23,6 +23,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
     /// How much of the queue may be in memory at a time. A lane that has nothing there may always have one row.
+    #[serde(with = "signalpost_core::setting::size")]
     pub loaded_bytes_max: ByteSize,
     /// How many requests may be under way, or made and not recorded yet.
     pub unsettled_max: u32,

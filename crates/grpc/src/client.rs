@@ -109,6 +109,12 @@ fn unusable(file: &Path, why: Unusable) -> ClientError {
     ClientError::Unusable { file: file.display().to_string(), why }
 }
 
+/// What our verifier said, where only the text is left that rustls put around it.
+fn unwrapped(text: &str) -> String {
+    let inner = text.split_once("Other(OtherError(").and_then(|(_, rest)| rest.strip_suffix("))"));
+    inner.unwrap_or(text).to_owned()
+}
+
 /// Why there is no connection, in words that say what to do. For errors of `Endpoint::connect`, and of calls whose
 /// status has them as its source.
 pub fn explain(error: &(dyn Error + 'static)) -> String {
@@ -118,7 +124,7 @@ pub fn explain(error: &(dyn Error + 'static)) -> String {
     }
     let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     let cause = wrapped.map_or(cause, |inner| inner as &(dyn Error + 'static));
-    let text = Unverified::of(cause).map_or_else(|| cause.to_string(), ToString::to_string);
+    let text = Unverified::of(cause).map_or_else(|| unwrapped(&cause.to_string()), ToString::to_string);
     // By their text: on the way through tonic the types are lost.
     let hint = [
         ("InvalidContentType", "the server speaks plain text: write http://"),

@@ -15,23 +15,28 @@ use signalpost_grpc::tls;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How large one event may be, as JSON. A larger one is refused; the others of its request are not.
+    #[serde(with = "signalpost_core::setting::size")]
     pub event_bytes_max: ByteSize,
     /// How deep objects and arrays of one event may be nested.
     pub event_depth_max: u32,
     /// How large one request, or one message of a stream, may be.
+    #[serde(with = "signalpost_core::setting::size")]
     pub request_bytes_max: ByteSize,
     /// How many events one request, or one message of a stream, may carry.
     pub request_events_max: u32,
     /// How much of one stream may wait for its answer before the stream is not read any further.
+    #[serde(with = "signalpost_core::setting::size")]
     pub stream_window: ByteSize,
     /// How much of requests may be read at a time, all connections together. A compressed message counts as what it may
     /// become. Calls wait for room for `waiting_time_max`, then they get `RESOURCE_EXHAUSTED`; streams wait on.
+    #[serde(with = "signalpost_core::setting::size")]
     pub reading_bytes_max: ByteSize,
     /// How long nothing may come of a message that has begun, before its call is ended.
     #[serde(with = "humantime_serde")]
     pub reading_silence_max: Duration,
     /// How much may wait to be committed in all. This bounds memory, and how long an acknowledgement takes under
     /// full load: it is this much divided by what the database takes a second.
+    #[serde(with = "signalpost_core::setting::size")]
     pub waiting_bytes_max: ByteSize,
     /// How long a call waits for room among what is waiting; then it gets `RESOURCE_EXHAUSTED`. Streams wait on.
     #[serde(with = "humantime_serde")]
@@ -40,11 +45,13 @@ pub struct Config {
     /// of destinations that are delivered in order.
     pub committers: u32,
     /// How much one commit takes at most. What is waiting beyond it is left to the next commit.
+    #[serde(with = "signalpost_core::setting::size")]
     pub commit_bytes_max: ByteSize,
     /// How many events may be queued in all, until requests for more are refused. Each destination may have lower
     /// limits of its own.
     pub queued_events_max: u64,
     /// How many bytes may be queued in all, as they will be sent; the database stores them compressed.
+    #[serde(with = "signalpost_core::setting::size")]
     pub queued_bytes_max: ByteSize,
     /// How many calls and streams one connection may have open.
     pub calls_per_connection_max: u32,
@@ -79,7 +86,7 @@ impl Default for Config {
             queued_events_max: 100_000_000,
             queued_bytes_max: ByteSize::gb(100),
             calls_per_connection_max: 256,
-            catalog_poll: Duration::from_secs(2),
+            catalog_poll: Duration::from_secs(5),
             keepalive: Duration::from_secs(30),
             drain_time_max: Duration::from_secs(20),
             tls: None,
