@@ -34,8 +34,9 @@ const REQUEST_BYTES_MAX: usize = 16 << 20;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long calls may take to finish when stopping.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
-/// How often the database is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the database is looked at, while it answers and while it does not.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// So many may watch attempts at a time: each look costs the database something.
 const WATCHERS_MAX: usize = 16;
 /// So many tokens are looked at to know whether there is one.
@@ -167,13 +168,13 @@ fn routes(
 /// Health says what the database says. Never ends by itself.
 async fn keep_health(storage: &Storage, health: &HealthReporter) {
     loop {
-        let status = match storage.ready().await {
-            Ok(()) => ServingStatus::Serving,
-            Err(_away) => ServingStatus::NotServing,
+        let (status, pause) = match storage.ready().await {
+            Ok(()) => (ServingStatus::Serving, LOOK_EVERY),
+            Err(_away) => (ServingStatus::NotServing, LOOK_AGAIN),
         };
         for name in HEALTH_NAMES {
             health.set_service_status(name, status).await;
         }
-        time::sleep(LOOK_EVERY).await;
+        time::sleep(pause).await;
     }
 }

@@ -57,6 +57,7 @@ async fn listen(pool: PgPool, channel: Channel, hint: Arc<Notify>) {
         if let Err(error) = listen_once(&pool, channel, &hint).await {
             debug!(channel = channel.name(), %error, "listening stopped, starting again");
         }
+        hint.notify_one(); // whoever looks now finds out first that Postgres went away
         sleep(Duration::from_secs(1)).await;
     }
 }
