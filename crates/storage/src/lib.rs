@@ -104,7 +104,7 @@ impl Storage {
             .connect
             .clone()
             .application_name("signalpost admin")
-            .options([("statement_timeout", milliseconds.as_str())]);
+            .options([("statement_timeout", milliseconds.as_str()), ("plan_cache_mode", "auto")]);
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(5))
@@ -183,8 +183,9 @@ impl Storage {
 }
 
 /// Every statement of this crate is meant to use its index, whatever the planner last heard of a table that is full one
-/// minute and empty the next; none may hang for ever.
-const SESSION: [(&str, &str); 7] = [
+/// minute and empty the next; so one plan serves all its parameters, and is made once a connection. None may hang for ever.
+const SESSION: [(&str, &str); 8] = [
+    ("plan_cache_mode", "force_generic_plan"),
     ("enable_bitmapscan", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
