@@ -32,9 +32,12 @@ pub(crate) struct Arguments {
     /// Seconds that the transaction of `open-transaction` is held open.
     #[arg(long, default_value_t = 600)]
     held_seconds: u64,
-    /// Seconds that each measurement of `hanging-lanes`, `hanging-receiver` and `slow` takes.
+    /// Seconds that each measurement of `hanging-lanes` and `slow` takes; one of `hanging-receiver` takes twice as long.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// How often `hanging-lanes` and `hanging-receiver` measure either, in turn.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -102,10 +105,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     let lasting = Duration::from_secs(arguments.seconds);
     if wanted(Scenario::HangingLanes) {
-        beside::measure(beside::lanes(lasting), &events, &mut report).await?;
+        beside::measure(beside::lanes(lasting), arguments.rounds, &events, &mut report).await?;
     }
     if wanted(Scenario::HangingReceiver) {
-        beside::measure(beside::receiver(lasting), &events, &mut report).await?;
+        beside::measure(beside::receiver(lasting * 2), arguments.rounds, &events, &mut report).await?;
     }
     if wanted(Scenario::Slow) {
         for takes in [Duration::from_millis(50), Duration::from_secs(5)] {

@@ -24,7 +24,8 @@ impl Report {
         goal: impl Into<String>,
     ) {
         let figure = Figure { what: what.into(), value: value.into(), goal: goal.into() };
-        eprintln!("{}: {} (goal {})", figure.what, figure.value, figure.goal);
+        let goal = if figure.goal.is_empty() { String::new() } else { format!(" (goal {})", figure.goal) };
+        eprintln!("{}: {}{goal}", figure.what, figure.value);
         self.figures.push(figure);
     }
 

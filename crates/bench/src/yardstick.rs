@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
+use hdrhistogram::Histogram;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
@@ -14,7 +15,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use sqlx::PgPool;
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::events::Events;
 
@@ -23,11 +27,7 @@ const COPY_ROWS: u64 = 5_000;
 
 /// Events a second that `COPY` stores, one row an event, 5,000 a commit, over one connection.
 pub(crate) async fn copy(pool: &PgPool, events: &Events, lasting: Duration) -> Result<f64> {
-    sqlx::raw_sql(
-        "DROP TABLE IF EXISTS yardstick; CREATE TABLE yardstick (id bigint PRIMARY KEY, event text NOT NULL)",
-    )
-    .execute(pool)
-    .await?;
+    create(pool).await?;
     let begin = Instant::now();
     let mut rows = 0;
     while begin.elapsed() < lasting {
@@ -43,8 +43,44 @@ pub(crate) async fn copy(pool: &PgPool, events: &Events, lasting: Duration) -> R
         rows += copy.finish().await?;
     }
     let rate = per_second(rows, begin.elapsed());
-    sqlx::raw_sql("DROP TABLE yardstick").execute(pool).await?;
+    drop_table(pool).await?;
     Ok(rate)
+}
+
+async fn create(pool: &PgPool) -> Result<()> {
+    let table =
+        "DROP TABLE IF EXISTS yardstick; CREATE TABLE yardstick (id bigint PRIMARY KEY, event text NOT NULL)";
+    sqlx::raw_sql(table).execute(pool).await?;
+    Ok(())
+}
+
+async fn drop_table(pool: &PgPool) -> Result<()> {
+    sqlx::raw_sql("DROP TABLE yardstick").execute(pool).await?;
+    Ok(())
+}
+
+/// What it takes to commit one row of one event, a hundred times a second, over one connection, in microseconds.
+pub(crate) async fn commits(pool: &PgPool, events: &Events, lasting: Duration) -> Result<Histogram<u64>> {
+    create(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let mut times = Histogram::new(3)?;
+    let (begin, mut ticks) = (Instant::now(), interval(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 0_i64.. {
+        ticks.tick().await;
+        if begin.elapsed() >= lasting {
+            break;
+        }
+        let event = events.event(u64::try_from(number)?);
+        let at = Instant::now();
+        let insert = sqlx::query_scalar("INSERT INTO yardstick VALUES ($1, $2) RETURNING id");
+        let stored: i64 =
+            insert.bind(number).bind(std::str::from_utf8(&event)?).fetch_one(&mut *connection).await?;
+        ensure!(stored == number, "another row came back");
+        times.record(u64::try_from(at.elapsed().as_micros())?)?;
+    }
+    drop_table(pool).await?;
+    Ok(times)
 }
 
 /// Requests a second of one event each that a bare hyper client makes, `concurrency` at a time.

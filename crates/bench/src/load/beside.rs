@@ -73,9 +73,18 @@ pub(super) fn receiver(lasting: Duration) -> Shape {
     }
 }
 
-pub(super) async fn measure(shape: Shape, events: &Arc<Events>, report: &mut Report) -> Result<()> {
-    let alone = once(Shape { hanging_events: 0, backlog_rows: 0, ..shape }, events).await?;
-    let beside = once(shape, events).await?;
+/// In turn, so that what else goes on on the machine meets both alike.
+pub(super) async fn measure(
+    shape: Shape,
+    rounds: u32,
+    events: &Arc<Events>,
+    report: &mut Report,
+) -> Result<()> {
+    let (mut alone, mut beside) = (Run::new()?, Run::new()?);
+    for _ in 0..rounds {
+        alone.add(&once(Shape { hanging_events: 0, backlog_rows: 0, ..shape }, events).await?)?;
+        beside.add(&once(shape, events).await?)?;
+    }
     let name = shape.name;
     for (quantile, text) in [(0.5, "p50"), (0.99, "p99")] {
         let [one, two] = [&alone, &beside].map(|run| milliseconds(&run.times, quantile));
@@ -92,10 +101,24 @@ pub(super) async fn measure(shape: Shape, events: &Arc<Events>, report: &mut Rep
     Ok(())
 }
 
+/// One run, or several together.
 struct Run {
     times: Histogram<u64>,
     hanging: u64,
     memory: f64,
+}
+
+impl Run {
+    fn new() -> Result<Self> {
+        Ok(Self { times: Histogram::new(3)?, hanging: 0, memory: 0.0 })
+    }
+
+    fn add(&mut self, other: &Self) -> Result<()> {
+        self.times.add(&other.times)?;
+        self.hanging = self.hanging.max(other.hanging);
+        self.memory = self.memory.max(other.memory);
+        Ok(())
+    }
 }
 
 async fn once(shape: Shape, events: &Arc<Events>) -> Result<Run> {

@@ -13,7 +13,7 @@ use crate::{
     report::{self, Report},
     sender::Sender,
     stand::{self, Process, Role, SECRET, Stand, WRITE_KEY, until},
-    usage,
+    usage, yardstick,
 };
 
 struct Bench {
@@ -47,6 +47,7 @@ pub(super) async fn acknowledgement(events: &Arc<Events>, report: &mut Report) -
     let (times, _) = bench.sender.steadily(0..COUNT, 1_000.0, 16).await?;
     until("every event arrives", Duration::from_mins(1), async || Ok(bench.ledger.arrived() == COUNT))
         .await?;
+    commits(&bench, events, report).await?;
     note(report, "acknowledgement at 1 k events/s, one a call", &times, ("<= 2 ms", "<= 8 ms"));
     Ok(())
 }
@@ -65,6 +66,7 @@ pub(super) async fn arrival(events: &Arc<Events>, report: &mut Report) -> Result
         let took = arrived.get(&number).context("an arrival that was not timed")?.duration_since(at);
         times.record(u64::try_from(took.as_micros())?)?;
     }
+    commits(&bench, events, report).await?;
     note(report, "publish to arrival, 20 events/s, batching off", &times, ("<= 2.5 ms", "<= 5 ms"));
     Ok(())
 }
@@ -81,6 +83,13 @@ pub(super) async fn idle(report: &mut Report) -> Result<()> {
     report.note("idle: share of a core", format!("{:.2} %", 100.0 * cpu / f64::from(SECONDS)), "<= 1 %");
     report.note("idle: statements/s", format!("{:.2}", f64::from(statements) / f64::from(SECONDS)), "<= 2");
     report.note("idle: memory, MB", format!("{:.0}", usage::peak_mb(bench.process.pid())), "");
+    Ok(())
+}
+
+/// The yardstick: either figure holds one commit, which is as fast as the disk is at that time.
+async fn commits(bench: &Bench, events: &Events, report: &mut Report) -> Result<()> {
+    let times = yardstick::commits(bench.stand.storage.pool(), events, Duration::from_secs(10)).await?;
+    note(report, "a bare commit of one row, 100/s, in the same database", &times, ("", ""));
     Ok(())
 }
 

@@ -1,4 +1,6 @@
 //! Transaction: one that is held open by somebody else, so that no dead row can be removed, while events flow.
+//!
+//! The rate without it is measured before and after, for the machine is not the same ten minutes later.
 
 use std::{
     sync::Arc,
@@ -27,7 +29,7 @@ const MEANWHILE: u64 = 5_000;
 pub(super) async fn measure(held: Duration, events: &Arc<Events>, report: &mut Report) -> Result<()> {
     let stand = Stand::start().await?;
     let meanwhile = held.as_secs() * MEANWHILE;
-    let total = 2 * SAMPLE + meanwhile;
+    let total = 3 * SAMPLE + meanwhile;
     let ledger = Arc::new(Ledger::new(total));
     let receiver = Receiver::start(Arc::clone(&ledger), Some(SECRET)).await?;
     let fields = json!({ "enable_batching": true, "batch_size": 1000, "data": { "@path": "$." } });
@@ -55,14 +57,21 @@ pub(super) async fn measure(held: Duration, events: &Arc<Events>, report: &mut R
         tokio::time::sleep_until((begin + Duration::from_secs(second + 1)).into()).await;
     }
     let held = begin.elapsed();
-    let after = per_second(SAMPLE, rate(total - SAMPLE..total).await?);
+    let beside = per_second(SAMPLE, rate(total - 2 * SAMPLE..total - SAMPLE).await?);
     transaction.rollback().await?;
-    report.note("no transaction held open: events/s end to end", thousands(before), "");
+    sqlx::raw_sql("VACUUM signalpost.batches").execute(stand.storage.pool()).await?;
+    let after = per_second(SAMPLE, rate(total - SAMPLE..total).await?);
     report.note(
-        format!("a transaction held open for {:.0} s: events/s end to end", held.as_secs_f64()),
-        thousands(after),
+        "no transaction held open, before and after: events/s end to end",
+        format!("{}, {}", thousands(before), thousands(after)),
         "",
     );
-    report.note("a transaction held open: ratio", format!("{:.2}", after / before), ">= 0.9");
+    report.note(
+        format!("a transaction held open for {:.0} s: events/s end to end", held.as_secs_f64()),
+        thousands(beside),
+        "",
+    );
+    let ratio = beside / f64::midpoint(before, after);
+    report.note("a transaction held open: ratio to the mean of the two", format!("{ratio:.2}"), ">= 0.9");
     Ok(())
 }
