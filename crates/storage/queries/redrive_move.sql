@@ -3,7 +3,7 @@
 WITH risen AS (
     DELETE FROM signalpost.dead_batches d
     WHERE d.mapping_id = $1 AND d.position = ANY ($2::bigint[])
-      AND NOT EXISTS (SELECT FROM signalpost.batches b WHERE b.mapping_id = $1 AND b.position = d.position)
+      AND NOT EXISTS (SELECT FROM signalpost.batches b WHERE b.mapping_id = $1 AND b.position = d.position OFFSET 0)
     RETURNING d.mapping_id, d.position, d.event_count, d.payload, d.target, d.last_error
 ), queued AS (
     INSERT INTO signalpost.batches (mapping_id, position, event_count, payload, target, last_error)

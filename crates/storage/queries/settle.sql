@@ -1,24 +1,25 @@
 -- settle: what attempts proved, of the partitions $2 that are still owner $1's in epoch $3; the rest has no effect. A lease
 -- that ran out without anybody taking the partition does not matter: nobody else can have settled.
--- Returns the partitions that are. Index: batches_pkey, one look a row. Locks: the partitions' keys (a new owner waits),
--- then the rows.
+-- Returns the partitions that are. Index: batches_pkey, one look a row, and partitions_epoch (by `= ANY`, because with a plain `=`
+-- Postgres reads a table that it takes for empty from end to end, dead rows and all, once for each of the lists).
+-- Locks: the partitions' keys (a new owner waits), then the rows.
 WITH held AS (
     SELECT p.number
     FROM signalpost.partitions p
-    JOIN unnest($2::smallint[], $3::bigint[]) AS h (number, epoch) ON p.number = h.number AND p.epoch = h.epoch
+    JOIN unnest($2::smallint[], $3::bigint[]) AS h (number, epoch) ON p.number = ANY (ARRAY[h.number]) AND p.epoch = h.epoch
     WHERE p.owner = $1
     FOR KEY SHARE OF p
 ), gone AS (
     DELETE FROM signalpost.batches b
     USING unnest($4::bigint[], $5::bigint[]) AS k (mapping_id, position), held
-    WHERE b.mapping_id = k.mapping_id AND b.position = k.position AND held.number = k.mapping_id % 64
+    WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = k.position AND held.number = k.mapping_id % 64
 ), rescheduled AS (
     UPDATE signalpost.batches b
     SET attempts = k.attempts, due_at = now() + make_interval(secs => k.due_in), batch_id = k.batch_id,
         last_error = k.last_error
     FROM unnest($6::bigint[], $7::bigint[], $8::integer[], $9::double precision[], $10::uuid[], $11::text[])
          AS k (mapping_id, position, attempts, due_in, batch_id, last_error), held
-    WHERE b.mapping_id = k.mapping_id AND b.position = k.position AND held.number = k.mapping_id % 64
+    WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = k.position AND held.number = k.mapping_id % 64
 ), put AS (
     INSERT INTO signalpost.batches (mapping_id, position, event_count, payload, target, attempts, due_at, batch_id,
                                     last_error, enqueued_at, traces)
@@ -37,7 +38,7 @@ WITH held AS (
     USING unnest($22::bigint[], $23::bigint[], $24::integer[], $25::uuid[], $26::text[], $27::text[], $28::smallint[],
                  $29::text[])
           AS k (mapping_id, position, attempts, batch_id, last_error, reason, status, response), held
-    WHERE b.mapping_id = k.mapping_id AND b.position = k.position AND held.number = k.mapping_id % 64
+    WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = k.position AND held.number = k.mapping_id % 64
     RETURNING b.mapping_id, b.position, b.event_count, b.payload, b.target, greatest(k.attempts, b.attempts) AS attempts,
               coalesce(k.batch_id, b.batch_id) AS batch_id, coalesce(k.last_error, b.last_error) AS last_error,
               b.enqueued_at, k.reason, k.status, k.response

@@ -62,6 +62,33 @@ async fn pages_and_loads_look_rows_up_by_key() {
     }
 }
 
+/// A table whose rows come and go is empty as often as not when the planner hears of it. What it then takes for the cheapest, reading
+/// the index from end to end, meets every dead row that is not removed yet.
+#[tokio::test]
+async fn rows_are_looked_up_by_key_also_when_the_planner_takes_the_table_for_empty() {
+    let storage = filled().await;
+    execute(
+        &storage,
+        "ALTER TABLE signalpost.batches SET (autovacuum_enabled = off);
+         UPDATE pg_class SET relpages = pg_relation_size(oid) / 8192, reltuples = 0 WHERE oid = 'signalpost.batches'::regclass",
+    )
+    .await;
+    for (file, values, looks) in [
+        ("load.sql", &["'{1,2}'", "'{10000,20000}'"][..], 1),
+        ("settle.sql", &["NULL"; 53][..], 3),
+        ("redrive_move.sql", &["1", "'{10000}'"][..], 1),
+    ] {
+        let plan = plan(&storage, file, values).await;
+        let scans = plan.matches("batches_pkey on batches").count();
+        let looks_of_rows = plan.matches("Index Cond: ((mapping_id = ").count();
+        assert!(scans == looks && looks_of_rows >= looks, "{file}: {plan}");
+        let compares = |line: &str| {
+            line.contains("Join Filter") && (line.contains("position") || line.contains("p.number"))
+        };
+        assert!(!plan.lines().any(compares) && !plan.contains("Seq Scan on"), "{file}: {plan}");
+    }
+}
+
 /// Asks the `queue` view as psql does, with the planner's own settings; the rows that were read of a table, none if any were
 /// not by key, and what the planner thinks that the view costs.
 async fn queue_view_reads(storage: &Storage, relation: &str) -> (Option<i64>, f64) {
