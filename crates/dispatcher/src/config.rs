@@ -27,7 +27,8 @@ pub struct Config {
     pub loaded_bytes_max: ByteSize,
     /// How many requests may be under way, or made and not recorded yet.
     pub unsettled_max: u32,
-    /// How long settlements are gathered before they are recorded together.
+    /// How long deliveries are gathered, while many come, before they are recorded together. What something waits for is
+    /// recorded after 2 ms.
     #[serde(with = "humantime_serde")]
     pub settle_gather: Duration,
     /// How many settlements are recorded together at most.
@@ -67,7 +68,7 @@ impl Default for Config {
             lease: Duration::from_secs(10),
             loaded_bytes_max: ByteSize::mb(64),
             unsettled_max: 20_000,
-            settle_gather: Duration::from_millis(2),
+            settle_gather: Duration::from_millis(10),
             settle_max: 1000,
             poll: Duration::from_secs(5),
             catalog_poll: Duration::from_secs(5),

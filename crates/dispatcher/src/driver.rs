@@ -322,7 +322,9 @@ impl<T: Transport> Driver<T> {
         let identity = request.identity;
         self.tasks.spawn(async move {
             // A panic is that attempt's failure: its events must not be under way for ever.
-            let attempt = AssertUnwindSafe(attempt(&*transport, &route, request)).catch_unwind();
+            // Boxed, because some kilobytes would otherwise move with every layer around them.
+            let attempt = Box::pin(attempt(&*transport, &route, request));
+            let attempt = AssertUnwindSafe(attempt).catch_unwind();
             let attempted = abort.run_until_cancelled(attempt).await.map(|ended| ended.unwrap_or_else(|_| panicked()));
             let report = attempted.map_or(Report::Cancelled, |attempted| {
                 metrics.attempted(&attempted, events);

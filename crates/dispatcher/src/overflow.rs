@@ -101,11 +101,16 @@ impl Overflow {
         (!self.is_looking && !self.limits.is_empty()).then_some(self.next_at)
     }
 
-    /// The lanes to look at now, if it is time.
-    pub(crate) fn begin(&mut self, now: Moment, partitions: &[i16]) -> Option<HashMap<i64, Limit>> {
+    /// The lanes of `owned` partitions to look at now, if it is time.
+    pub(crate) fn begin(
+        &mut self,
+        now: Moment,
+        owned: impl FnOnce() -> Vec<i16>,
+    ) -> Option<HashMap<i64, Limit>> {
         if self.next_tick().is_none_or(|at| at > now) {
             return None;
         }
+        let partitions = owned();
         let is_ours = |lane: &i64| partitions.contains(&partition_of(*lane));
         let ours: HashMap<i64, Limit> = self
             .limits

@@ -3,7 +3,7 @@
 //! Invariant: a settlement that was handed over is answered exactly once, `Done` only after its commit.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use signalpost_core::body::Body;
@@ -21,6 +21,8 @@ use crate::outage::Outage;
 /// One statement writes at most so many bytes of payloads: when hundreds of requests time out together, the deliveries of
 /// other lanes do not wait for all of them, and no second copy of what is in memory is made.
 const BYTES_MAX: usize = 4_000_000;
+/// While deliveries are gathered they are looked through so often for a settlement that something waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 pub(crate) struct Settler {
     pub(crate) queue: Queue,
@@ -42,13 +44,8 @@ impl Settler {
         let mut is_busy = false;
         while self.settlements.recv_many(&mut gathered, together).await > 0 {
             // Alone, one does not wait for others; in a stream of them each statement takes what has come meanwhile.
-            if is_busy && gathered.len() < together {
-                tokio::time::sleep(config.settle_gather).await;
-                while gathered.len() < together
-                    && let Ok(more) = self.settlements.try_recv()
-                {
-                    gathered.push(more);
-                }
+            if is_busy {
+                gather(&mut self.settlements, &mut gathered, together, config.settle_gather).await;
             }
             while !gathered.is_empty() {
                 let rest = gathered.split_off(portion(&gathered));
@@ -78,6 +75,29 @@ impl Settler {
     fn count(&self, rows: &[storage::Settlement], answers: &[storage::Settled]) {
         for (row, answer) in rows.iter().zip(answers) {
             self.metrics.settled(row, *answer == storage::Settled::Stale);
+        }
+    }
+}
+
+/// Waits for more of them, up to `together`, for as long as nothing waits for those that are there.
+async fn gather(
+    settlements: &mut UnboundedReceiver<Settlement>,
+    gathered: &mut Vec<Settlement>,
+    together: usize,
+    within: Duration,
+) {
+    let until = tokio::time::Instant::now() + within;
+    let (mut looked_through, mut is_last) = (0, false);
+    while gathered.len() < together && !is_last {
+        let look_at = until.min(tokio::time::Instant::now() + LOOK_EVERY);
+        let is_awaited = gathered[looked_through..].iter().any(|settlement| settlement.is_awaited);
+        is_last = is_awaited || look_at == until;
+        looked_through = gathered.len();
+        tokio::time::sleep_until(look_at).await;
+        while gathered.len() < together
+            && let Ok(more) = settlements.try_recv()
+        {
+            gathered.push(more);
         }
     }
 }
@@ -199,6 +219,7 @@ fn count(count: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
 
@@ -227,7 +248,26 @@ mod tests {
             put,
             bury: Vec::new(),
             overflow: Vec::new(),
+            is_awaited: !written.is_empty(),
         }
+    }
+
+    /// How many are recorded together, and after how long, when these come every millisecond, awaited or not.
+    async fn gathered(awaited: &[bool], together: usize) -> (usize, Duration) {
+        let (send, mut settlements) = unbounded_channel();
+        let come = async {
+            for &is_awaited in awaited {
+                _ = send.send(Settlement { is_awaited, ..settlement(1, &[], true) });
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let record = async {
+            let began = tokio::time::Instant::now();
+            let mut gathered = vec![settlements.recv().await.unwrap()];
+            gather(&mut settlements, &mut gathered, together, Duration::from_millis(10)).await;
+            (gathered.len(), began.elapsed())
+        };
+        tokio::join!(record, come).0
     }
 
     #[test]
@@ -238,6 +278,23 @@ mod tests {
         assert_eq!(portion(&all), 2);
         assert_eq!(portion(&all[2..]), 2);
         assert_eq!(portion(&[settlement(1, &[BYTES_MAX + 1], false), settlement(2, &[], false)]), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deliveries_are_gathered_until_there_are_enough_or_for_a_while() {
+        let milliseconds = Duration::from_millis;
+        let (count, took) = gathered(&[false; 40], 1000).await;
+        assert!((9..=11).contains(&count) && took >= milliseconds(10), "{count} in {took:?}");
+        let (count, took) = gathered(&[false; 40], 4).await;
+        assert!(count == 4 && took < milliseconds(6), "{count} in {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_something_waits_for_is_recorded_soon() {
+        let (_, took) = gathered(&[true; 40], 1000).await;
+        assert!(took <= Duration::from_millis(3), "{took:?}");
+        let (_, took) = gathered(&[false, false, false, false, true, false, false, false, false], 1000).await;
+        assert!(took <= Duration::from_millis(8), "{took:?}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl<T: Transport> Driver<T> {
     }
 
     pub(super) fn look_for_full_lanes(&mut self, now: Moment) {
-        let Some(limits) = self.overflow.begin(now, &self.decisions.lanes.owned_partitions()) else { return };
+        let owned = || self.decisions.lanes.owned_partitions();
+        let Some(limits) = self.overflow.begin(now, owned) else { return };
         let queue = self.queue.clone();
         self.ask(|asking| async move {
             let look = || overflow::look(&queue, &limits);

@@ -124,13 +124,17 @@ impl Lane {
             put: Vec::new(),
             bury: Vec::new(),
             overflow: Vec::new(),
+            is_awaited: false,
         }
     }
 
-    pub(super) fn settle(&mut self, settlement: Settlement, settling: Settling, cx: &mut Context) {
+    pub(super) fn settle(&mut self, mut settlement: Settlement, settling: Settling, cx: &mut Context) {
         for &(kind, position) in &settling.rows {
             self.rows(kind).loaded_mut(position).expect("what is settled is loaded").is_settling = true;
         }
+        let Settlement { put, bury, overflow, .. } = &settlement;
+        settlement.is_awaited =
+            self.settings.ordered || !(put.is_empty() && bury.is_empty() && overflow.is_empty());
         self.settling.insert(settlement.id, settling);
         cx.actions.push_back(Action::Settle(settlement));
     }

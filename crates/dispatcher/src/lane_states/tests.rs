@@ -39,6 +39,7 @@ fn settlement(outcome: Outcome, events: u32) -> Settlement {
         put: Vec::new(),
         bury: Vec::new(),
         overflow: Vec::new(),
+        is_awaited: false,
     }
 }
 

@@ -196,6 +196,8 @@ pub struct Settlement {
     pub bury: Vec<Bury>,
     /// Rows to give up as they stand, because the lane holds more than it may.
     pub overflow: Vec<Overflowed>,
+    /// The lane can't go on with something until it is answered. A plain delivery of an unordered lane holds up nothing.
+    pub is_awaited: bool,
 }
 
 /// A row that is too much.
