@@ -63,6 +63,9 @@ pub(crate) struct Lane {
     unsettled_retries: BTreeSet<i64>,
     /// Retries that were dealt with while a page was being read: it may tell them as they were before.
     dealt_with: BTreeSet<i64>,
+    /// Known rows at whose addresses others were told that are not parts of them: dead letters that were redriven while the
+    /// row they came from is still at work. They are read once it is done with.
+    shadowing: BTreeSet<i64>,
     /// Rows that are buried, and may still be told by the page that is being read.
     parted: Vec<(Kind, i64)>,
     turn: u32,
@@ -105,6 +108,7 @@ impl Lane {
             settling: HashMap::new(),
             unsettled_retries: BTreeSet::new(),
             dealt_with: BTreeSet::new(),
+            shadowing: BTreeSet::new(),
             parted: Vec::new(),
             turn: 0,
             wake_at: None,
@@ -189,7 +193,7 @@ impl Lane {
     /// A row was told.
     pub(crate) fn found(&mut self, row: FoundRow, now: Moment) {
         if row.schedule == Schedule::Fresh {
-            if !self.fresh.covers(row.position) && self.discovery.accepts(row.position, self.fresh.len()) {
+            if !self.is_covered(row.position) && self.discovery.accepts(row.position, self.fresh.len()) {
                 self.know_fresh(row);
             }
         } else if self.retries.contains(row.position)
@@ -207,13 +211,33 @@ impl Lane {
                 if !self.dealt_with.contains(&row.position) {
                     self.know_retry(*row, now);
                 }
-            } else if !self.fresh.covers(row.position) {
+            } else if !self.is_covered(row.position) {
                 self.know_fresh(*row);
             }
         }
         self.discovery.paged(rows.last().map(|row| row.position), is_full);
         self.dealt_with.clear();
         self.forget_parted();
+    }
+
+    /// Whether an address belongs to a row that is known. Rows that were split are told again, in parts; another one comes later.
+    fn is_covered(&mut self, address: i64) -> bool {
+        let Some((position, entry)) = self.fresh.covering(address) else { return false };
+        let is_part = match &entry.state {
+            State::Loaded(row) => row.is_stored_at(address),
+            State::Known | State::Loading | State::Parting => position == address,
+        };
+        if !is_part {
+            self.shadowing.insert(position);
+        }
+        true
+    }
+
+    /// A row is not known any more: what was told at its addresses is read now.
+    fn uncover(&mut self, kind: Kind, position: i64) {
+        if kind == Kind::Fresh && self.shadowing.remove(&position) {
+            self.look_again();
+        }
     }
 
     fn know_fresh(&mut self, row: FoundRow) {

@@ -27,6 +27,7 @@ impl Lane {
             rows.remove(position);
             self.release(expected_bytes, cx);
             self.no_longer_ahead(kind, expected_events, expected_bytes);
+            self.uncover(kind, position);
             return;
         };
         let (events, bytes, ahead_bytes) = (row.events, row.bytes(), row.untaken_bytes() + 1);

@@ -70,7 +70,9 @@ impl Lane {
             (Some(_), _) => Place::Waiting(Kind::Retry),
             (None, Some(_)) => Place::Waiting(Kind::Fresh),
             // A part of a row that was split, or a retry that is being written.
-            _ if self.fresh.covers(found.position) || self.unsettled_retries.contains(&found.position) => {
+            _ if self.fresh.covering(found.position).is_some()
+                || self.unsettled_retries.contains(&found.position) =>
+            {
                 Place::Busy
             }
             _ if found.schedule == Schedule::Fresh => Place::Waiting(Kind::Fresh),
@@ -110,6 +112,7 @@ impl Lane {
             let rows = self.rows(kind);
             if rows.entry(position).is_some_and(|entry| matches!(entry.state, State::Parting)) {
                 rows.remove(position);
+                self.uncover(kind, position);
             }
         }
     }

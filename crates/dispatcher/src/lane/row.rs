@@ -187,6 +187,11 @@ impl Row {
         self.pieces.iter().any(|piece| piece.fate == Fate::InFlight)
     }
 
+    /// Whether a part of it is stored at this address.
+    pub(crate) fn is_stored_at(&self, address: i64) -> bool {
+        self.stored.iter().any(|run| self.address(*run) == address)
+    }
+
     /// Nothing of it is stored any more.
     pub(crate) fn is_removed(&self) -> bool {
         self.stored.is_empty()

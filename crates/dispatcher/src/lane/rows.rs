@@ -49,10 +49,10 @@ impl Rows {
         self.0.contains_key(&position)
     }
 
-    /// Whether this address belongs to a row that is known: rows that were split are told again, in parts.
-    pub(crate) fn covers(&self, address: i64) -> bool {
-        let row = self.0.range(..=address).next_back();
-        row.is_some_and(|(position, entry)| address < position + i64::from(entry.events))
+    /// The known row that this address belongs to.
+    pub(crate) fn covering(&self, address: i64) -> Option<(i64, &Entry)> {
+        let (position, entry) = self.0.range(..=address).next_back()?;
+        (address < position + i64::from(entry.events)).then_some((*position, entry))
     }
 
     pub(crate) fn insert(&mut self, position: i64, entry: Entry) {

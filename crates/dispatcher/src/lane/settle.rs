@@ -324,6 +324,7 @@ impl Lane {
             if kind == Kind::Retry && self.discovery.is_paging() {
                 self.dealt_with.insert(position);
             }
+            self.uncover(kind, position);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Dead letters are delivered when an operator redrives them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use signalpost_testkit::{eventually, receiver};
+use signalpost_testkit::{Answer, eventually, receiver};
 
 use crate::support::{Setup, World, numbers};
 
@@ -44,4 +46,25 @@ async fn redriven_dead_letters_arrive_although_the_dispatcher_that_redrives_is_k
     assert_eq!(world.count("dead_batches").await, 0);
     let arrived: BTreeSet<u64> = receiver.requests().iter().flat_map(numbers).collect();
     assert_eq!(arrived, (0..300).collect());
+}
+
+#[tokio::test]
+async fn an_event_redriven_while_the_row_it_came_from_is_under_way_arrives() {
+    let receiver = receiver().await;
+    let was_refused = AtomicBool::new(false);
+    receiver.script(move |request| match numbers(request)[0] {
+        0 if !was_refused.swap(true, Ordering::Relaxed) => Answer::status(404),
+        0 => Answer::status(200),
+        _ => Answer::status(200).after(Duration::from_secs(2)),
+    });
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    world.queue(0, 0..2).await;
+    let dispatcher = world.dispatcher();
+    eventually("one is buried", async || (world.count("dead_batches").await == 1).then_some(())).await;
+    world.text("SELECT redrive_id::text FROM signalpost.redrive('shop')").await.unwrap();
+    world.empty().await;
+    dispatcher.stop().await;
+    assert_eq!(world.count("dead_batches").await, 0);
+    let arrived: Vec<u64> = receiver.requests().iter().flat_map(numbers).collect();
+    assert_eq!(arrived.iter().filter(|number| **number == 0).count(), 2, "{arrived:?}");
 }
