@@ -75,6 +75,8 @@ pub(crate) struct Lane {
     pub(crate) starves_until: Option<usize>,
     /// It would send more if fewer requests of all lanes were unsettled.
     pub(crate) is_held_up: bool,
+    /// It may have due retries that it was not told, or did not take in, because it knew enough.
+    pub(crate) is_passed_over: bool,
 }
 
 impl Lane {
@@ -114,11 +116,8 @@ impl Lane {
             wake_at: None,
             starves_until: None,
             is_held_up: false,
+            is_passed_over: false,
         }
-    }
-
-    pub(crate) fn settings(&self) -> &LaneSettings {
-        &self.settings
     }
 
     /// New settings for what is not under way yet.
@@ -162,8 +161,17 @@ impl Lane {
         self.flights.len() + self.concluding.len() + settling.count()
     }
 
-    /// Whether it knows as many due retries as it wants to.
-    pub(crate) fn is_full_of_retries(&self) -> bool {
+    /// Whether more due retries are no use to it: some that it knows are not even being loaded; in an ordered lane, the first
+    /// is known to be due.
+    pub(crate) fn has_retries_enough(&self, now: Moment) -> bool {
+        if self.settings.ordered {
+            self.retries.first().is_some_and(|(_, entry)| entry.due <= now)
+        } else {
+            !self.due_unloaded.is_empty() || self.is_full_of_retries()
+        }
+    }
+
+    fn is_full_of_retries(&self) -> bool {
         self.retries.len() >= RETRIES_KNOWN_MAX
     }
 
@@ -252,8 +260,11 @@ impl Lane {
             entry.due = entry.due.min(due);
             return;
         }
-        let is_full = !self.settings.ordered && self.is_full_of_retries();
-        if is_full || self.unsettled_retries.contains(&row.position) {
+        if !self.settings.ordered && self.is_full_of_retries() {
+            self.is_passed_over = true;
+            return;
+        }
+        if self.unsettled_retries.contains(&row.position) {
             return;
         }
         self.retries

@@ -39,6 +39,8 @@ pub struct Lanes {
     loads: HashMap<u64, Vec<LoadKey>>,
     is_finding_due: bool,
     find_due_not_before: Moment,
+    /// Lanes that looks for due retries leave out, until one comes to the end: they told nothing new.
+    seen_through: BTreeSet<i64>,
     is_stopping: bool,
     generations: u64,
 }
@@ -76,6 +78,7 @@ impl Lanes {
             loads: HashMap::new(),
             is_finding_due: false,
             find_due_not_before: Moment::ZERO,
+            seen_through: BTreeSet::new(),
             is_stopping: false,
             generations: 0,
         }
@@ -345,6 +348,10 @@ impl Lanes {
         if lane.is_held_up && !was_held_up {
             self.held_up.push_back(mapping_id);
         }
+        if lane.is_passed_over && !lane.has_retries_enough(self.cx.now) {
+            lane.is_passed_over = false;
+            self.cx.find_due_at = self.cx.now;
+        }
         if lane.is_idle(self.cx.now) {
             self.drop_lane(mapping_id);
         }
@@ -386,7 +393,7 @@ impl Lanes {
             }
             self.cx.loaded_bytes -= lane.held_bytes();
             self.cx.unsettled -= lane.unsettled_requests();
-            if lane.unsettled_requests() > 0 {
+            if !lane.is_quiet() {
                 self.requests.retain(|_, of| *of != mapping_id);
                 self.settlements.retain(|_, of| *of != mapping_id);
             }

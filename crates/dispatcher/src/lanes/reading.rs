@@ -1,9 +1,9 @@
 //! Reading: what of the queue is read next, and what came of it: pages, loads, due retries.
 //!
 //! Invariants: one look for due retries at a time; what was asked for a lane that is gone since, or was made anew, is
-//! nobody's.
+//! nobody's; the retries that lanes know and can't send yet, however many, never keep those of another from being found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::Lanes;
@@ -19,8 +19,6 @@ const LOAD_ROWS_MAX: usize = 2000;
 const FIND_DUE_EVERY: Duration = Duration::from_secs(10);
 /// Not more often than this, so that many retries cost few looks.
 const FIND_DUE_GAP: Duration = Duration::from_millis(25);
-/// After a look that brought nothing new although there is more.
-const FIND_DUE_AGAIN: Duration = Duration::from_millis(250);
 
 impl Lanes {
     /// Retries that are due; whether there may be more, and when the next is.
@@ -28,14 +26,21 @@ impl Lanes {
         self.cx.now = now;
         self.is_finding_due = false;
         self.find_due_not_before = now + FIND_DUE_GAP;
-        let known = |lanes: &HashMap<i64, Lane>| lanes.values().map(Lane::known_rows).sum::<usize>();
-        let before = if is_full { known(&self.by_mapping) } else { 0 };
         self.cx.find_due_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
-        self.found(rows);
-        if is_full {
-            let is_news = known(&self.by_mapping) > before;
-            self.cx.find_due_at = if is_news { now } else { now + FIND_DUE_AGAIN };
+        if !is_full {
+            self.seen_through.clear();
+            self.found(rows);
+            return;
         }
+        let known = |lanes: &HashMap<i64, Lane>, id| lanes.get(&id).map_or(0, Lane::known_rows);
+        let told: BTreeSet<i64> = rows.iter().map(|row| row.mapping_id).collect();
+        let before: Vec<usize> = told.iter().map(|id| known(&self.by_mapping, *id)).collect();
+        self.found(rows);
+        // The lanes of which it told nothing new are left out until one look has come to the end.
+        let is_news = |(id, before): &(i64, usize)| known(&self.by_mapping, *id) > *before;
+        let stale = told.into_iter().zip(before).filter(|lane| !is_news(lane)).map(|(id, _)| id);
+        self.seen_through.extend(stale);
+        self.cx.find_due_at = now;
     }
 
     /// Lanes that have something queued.
@@ -126,7 +131,16 @@ impl Lanes {
             return None;
         }
         self.is_finding_due = true;
-        let is_full = |(_, lane): &(&i64, &Lane)| lane.is_full_of_retries() && !lane.settings().ordered;
-        Some(Action::FindDue { except: self.by_mapping.iter().filter(is_full).map(|(id, _)| *id).collect() })
+        let mut except = self.seen_through.clone();
+        for (mapping_id, lane) in &mut self.by_mapping {
+            if lane.has_retries_enough(self.cx.now) {
+                lane.is_passed_over = true;
+                except.insert(*mapping_id);
+            }
+        }
+        Some(Action::FindDue { except: except.into_iter().collect() })
     }
 }
+
+#[cfg(test)]
+mod tests;
