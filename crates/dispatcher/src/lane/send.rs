@@ -14,7 +14,7 @@ use super::flight::Flight;
 use super::ordered::{self, Head};
 use super::pace::Permit;
 use super::rows::Kind;
-use crate::lanes::action::{Action, Page, Request};
+use crate::lanes::action::{Action, Moment, Page, Request};
 use crate::lanes::context::{Context, Right};
 
 /// With retries and fresh rows both ready, every so-manieth request is a retry.
@@ -160,10 +160,9 @@ impl Lane {
         cx: &mut Context,
     ) {
         let (kind, position, _) = pieces[0];
-        let row = self.rows(kind).loaded(position).expect("what is sent is loaded");
-        identity.is_maybe_repeated =
-            right.maybe_repeated.is_some_and(|before| before.covers(row.age(cx.now), cx.now));
-        let target = row.target.clone();
+        let target = self.rows(kind).loaded(position).expect("what is sent is loaded").target.clone();
+        let age = self.age(&pieces, cx.now);
+        identity.is_maybe_repeated = right.maybe_repeated.is_some_and(|before| before.covers(age, cx.now));
         let traces = self.traces(&pieces);
         self.pace.started(cx.now);
         let is_probe = self.breaker.started();
@@ -191,6 +190,13 @@ impl Lane {
             identity,
             traces,
         }));
+    }
+
+    /// For how long the oldest of these rows has been queued.
+    fn age(&mut self, pieces: &[(Kind, i64, usize)], now: Moment) -> Moment {
+        let age =
+            |&(kind, position, _): &(Kind, i64, usize)| Some(self.rows(kind).loaded(position)?.age(now));
+        pieces.iter().filter_map(age).max().unwrap_or_default()
     }
 
     /// The traceparents of these rows together; nothing to do when nobody traces.
