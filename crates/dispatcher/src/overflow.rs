@@ -52,6 +52,17 @@ pub(crate) struct Full {
     pub(crate) oldest: Vec<Found>,
 }
 
+impl Full {
+    /// Whether more has to go than the rows that the look shows.
+    fn has_more(&self) -> bool {
+        let sum = |of: fn(&Found) -> i64| {
+            self.oldest.iter().map(|row| u64::try_from(of(row)).unwrap_or(0)).sum::<u64>()
+        };
+        self.excess.events > sum(|row| row.event_count.into())
+            || self.excess.bytes > sum(|row| row.bytes.into())
+    }
+}
+
 /// What a look found, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Looked {
@@ -126,8 +137,7 @@ impl Overflow {
     /// A look is over; says which lanes begin and which cease to be full.
     pub(crate) fn looked(&mut self, now: Moment, looked: &Looked) {
         self.is_looking = false;
-        let more = usize::try_from(OLDEST_MAX).unwrap_or(usize::MAX);
-        let has_more = looked.full.iter().any(|lane| lane.oldest.len() >= more);
+        let has_more = looked.full.iter().any(Full::has_more);
         self.next_at = now
             + if has_more { LOOK_AGAIN.max(looked.took) } else { LOOK_PAUSE.max(looked.took * LOOK_SHARE) };
         for Full { mapping_id, excess, .. } in &looked.full {
