@@ -87,18 +87,16 @@ async fn gather(
     within: Duration,
 ) {
     let until = tokio::time::Instant::now() + within;
-    let (mut looked_through, mut is_last) = (0, false);
-    while gathered.len() < together && !is_last {
+    let mut is_over = false;
+    while gathered.len() < together && !is_over {
         let look_at = until.min(tokio::time::Instant::now() + LOOK_EVERY);
-        let is_awaited = gathered[looked_through..].iter().any(|settlement| settlement.is_awaited);
-        is_last = is_awaited || look_at == until;
-        looked_through = gathered.len();
         tokio::time::sleep_until(look_at).await;
         while gathered.len() < together
             && let Ok(more) = settlements.try_recv()
         {
             gathered.push(more);
         }
+        is_over = look_at == until || gathered.iter().any(|settlement| settlement.is_awaited);
     }
 }
 

@@ -132,11 +132,25 @@ impl Lane {
         for &(kind, position) in &settling.rows {
             self.rows(kind).loaded_mut(position).expect("what is settled is loaded").is_settling = true;
         }
-        let Settlement { put, bury, overflow, .. } = &settlement;
-        settlement.is_awaited =
-            self.settings.ordered || !(put.is_empty() && bury.is_empty() && overflow.is_empty());
+        settlement.is_awaited = self.awaits(&settlement, &settling, cx);
         self.settling.insert(settlement.id, settling);
         cx.actions.push_back(Action::Settle(settlement));
+    }
+
+    /// Whether the lane can't go on with something until this is answered: with what comes after it, in an ordered lane, or with
+    /// what else there is of its rows; or nobody can go on, for want of room.
+    fn awaits(&mut self, settlement: &Settlement, settling: &Settling, cx: &Context) -> bool {
+        let Settlement { put, bury, overflow, .. } = settlement;
+        let is_delivery = put.is_empty() && bury.is_empty() && overflow.is_empty();
+        let is_left = |&(kind, position): &(Kind, i64)| {
+            self.rows(kind).loaded(position).is_some_and(|row| !row.is_removed())
+        };
+        let is_in_part = settling.rows.iter().any(is_left);
+        !is_delivery
+            || self.settings.ordered
+            || is_in_part
+            || self.starves_until.is_some()
+            || !cx.may_send_more()
     }
 
     fn remove_delivered(&mut self, ended: &Ended, settlement: &mut Settlement, settling: &mut Settling) {
