@@ -46,7 +46,7 @@ pub(crate) enum Input {
     Settled(Vec<(u64, Settled)>),
     Loaded(u64, Vec<LoadedRow>),
     Paged(Page, Vec<FoundRow>),
-    Arrived { found: Vec<FoundRow>, rows: Vec<LoadedRow>, snapshot: Snapshot },
+    Arrived { asked_at: Moment, found: Vec<FoundRow>, rows: Vec<LoadedRow>, snapshot: Snapshot },
     Backlog(Vec<i64>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
     Overflowing(Looked),
@@ -227,8 +227,8 @@ impl<T: Transport> Driver<T> {
             }
             Input::Loaded(load, rows) => self.decisions.lanes.loaded(now, load, rows),
             Input::Paged(page, rows) => self.decisions.lanes.paged(now, page, &rows),
-            Input::Arrived { found, rows, snapshot } => {
-                self.along.come(rows);
+            Input::Arrived { asked_at, found, rows, snapshot } => {
+                self.along.come(now.saturating_sub(asked_at), rows);
                 self.lane_states.arrived(&found);
                 self.decisions.arrived(now, &found, snapshot);
             }

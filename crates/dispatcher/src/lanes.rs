@@ -36,7 +36,8 @@ pub struct Lanes {
     /// Which lane made a request or asked for a settlement.
     requests: HashMap<u64, i64>,
     settlements: HashMap<u64, i64>,
-    loads: HashMap<u64, Vec<LoadKey>>,
+    /// What was asked for, and when.
+    loads: HashMap<u64, (Moment, Vec<LoadKey>)>,
     is_finding_due: bool,
     find_due_not_before: Moment,
     /// Lanes that looks for due retries leave out, until one comes to the end: they told nothing new.

@@ -4,6 +4,7 @@
 //! that is not accounted for.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::lanes::action::{Load, LoadedRow};
 
@@ -11,9 +12,10 @@ use crate::lanes::action::{Load, LoadedRow};
 pub(super) struct Along(HashMap<(i64, i64), LoadedRow>);
 
 impl Along {
-    /// Rows have come.
-    pub(super) fn come(&mut self, rows: Vec<LoadedRow>) {
-        self.0.extend(rows.into_iter().map(|row| ((row.mapping_id, row.position), row)));
+    /// Rows have come, so long after they were asked for: they may be so much older than they say, if we slept meanwhile.
+    pub(super) fn come(&mut self, late: Duration, rows: Vec<LoadedRow>) {
+        let older = |row: LoadedRow| LoadedRow { age: row.age + late, ..row };
+        self.0.extend(rows.into_iter().map(older).map(|row| ((row.mapping_id, row.position), row)));
     }
 
     /// The rows of a load, if all of them have come.
@@ -32,8 +34,6 @@ impl Along {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use chrono::DateTime;
 
     use super::*;
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_load_is_served_whole_or_not_at_all_and_once() {
         let mut along = Along::default();
-        along.come(vec![row(1), row(2), row(3)]);
+        along.come(Duration::ZERO, vec![row(1), row(2), row(3)]);
         assert!(along.take(&load(&[1, 4])).is_none());
         let positions = |rows: Vec<LoadedRow>| rows.iter().map(|row| row.position).collect::<Vec<_>>();
         assert_eq!(along.take(&load(&[1, 2])).map(positions), Some(vec![1, 2]));

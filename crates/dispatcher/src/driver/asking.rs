@@ -46,11 +46,15 @@ impl<T: Transport> Driver<T> {
     }
 
     pub(super) fn look(&self, since: Snapshot, partitions: Vec<i16>) {
-        let queue = self.queue.clone();
+        let (queue, started, mut asked_at) = (self.queue.clone(), self.started, Moment::ZERO);
         self.ask(|asking| async move {
-            let arrived = || queue.arrived(&since, &partitions);
+            let arrived = || {
+                asked_at = started.elapsed();
+                queue.arrived(&since, &partitions)
+            };
             let arrivals = asking.persist("look for arrivals", arrived).await?;
             Some(Input::Arrived {
+                asked_at,
                 found: arrivals.found.iter().map(|row| found(row, Schedule::Fresh)).collect(),
                 rows: arrivals.rows.into_iter().map(loaded).collect(),
                 snapshot: arrivals.snapshot,

@@ -180,7 +180,7 @@ mod tests {
                 age: Duration::ZERO,
                 traces: None,
             };
-            let row = Row::new(loaded, Duration::ZERO);
+            let row = Row::new(loaded, Duration::ZERO, Duration::ZERO);
             rows.insert(
                 position,
                 Entry { events, bytes: 0, due: Duration::ZERO, state: State::Loaded(Box::new(row)) },

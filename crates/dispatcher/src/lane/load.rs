@@ -4,7 +4,7 @@ use super::Lane;
 use super::fill::Fills;
 use super::row::Row;
 use super::rows::{Kind, Rows, State};
-use crate::lanes::action::LoadedRow;
+use crate::lanes::action::{LoadedRow, Moment};
 use crate::lanes::context::{Context, LoadKey, free_for_more};
 
 /// Requests made ready beyond those that may start now.
@@ -13,8 +13,15 @@ const AHEAD: u32 = 2;
 const AHEAD_EVENTS_MIN: u32 = 128;
 
 impl Lane {
-    /// A row that was asked for has come, or is gone.
-    pub(crate) fn loaded(&mut self, kind: Kind, position: i64, row: Option<LoadedRow>, cx: &mut Context) {
+    /// A row that was asked for then has come, or is gone.
+    pub(crate) fn loaded(
+        &mut self,
+        kind: Kind,
+        position: i64,
+        row: Option<LoadedRow>,
+        asked_at: Moment,
+        cx: &mut Context,
+    ) {
         let rows = self.rows(kind);
         let Some(entry) = rows.entry_mut(position).filter(|entry| matches!(entry.state, State::Loading))
         else {
@@ -23,7 +30,8 @@ impl Lane {
         let (expected_events, expected_bytes) = (entry.events, entry.bytes);
         // Found as it was before it failed: the row that stands there now is a retry, and will be found as one.
         let is_what_was_found = |row: &LoadedRow| kind == Kind::Retry || row.batch_id.is_none();
-        let Some(row) = row.filter(is_what_was_found).map(|row| Box::new(Row::new(row, cx.now))) else {
+        let new = |row| Box::new(Row::new(row, asked_at, cx.now));
+        let Some(row) = row.filter(is_what_was_found).map(new) else {
             rows.remove(position);
             self.release(expected_bytes, cx);
             self.no_longer_ahead(kind, expected_events, expected_bytes);

@@ -54,6 +54,8 @@ pub(crate) struct Row {
     payload: Bytes,
     loaded_at: Moment,
     age_when_loaded: Duration,
+    /// For how long its age may have been on the way, if we slept meanwhile.
+    doubt: Duration,
     taken: u32,
     /// Where the first event that is not taken begins in `payload`.
     offset: usize,
@@ -65,7 +67,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(loaded: LoadedRow, now: Moment) -> Self {
+    /// It was asked for then, and has come now.
+    pub(crate) fn new(loaded: LoadedRow, asked_at: Moment, now: Moment) -> Self {
         Self {
             position: loaded.position,
             events: loaded.events,
@@ -77,6 +80,7 @@ impl Row {
             payload: loaded.payload,
             loaded_at: now,
             age_when_loaded: loaded.age,
+            doubt: now.saturating_sub(asked_at),
             taken: 0,
             offset: 1,
             ends: None,
@@ -93,6 +97,11 @@ impl Row {
 
     pub(crate) fn age(&self, now: Moment) -> Duration {
         self.age_when_loaded + now.saturating_sub(self.loaded_at)
+    }
+
+    /// Its age, or more.
+    pub(crate) fn age_at_most(&self, now: Moment) -> Duration {
+        self.age(now) + self.doubt
     }
 
     /// When it was queued; rows from before this dispatcher's time are from its beginning.
@@ -272,7 +281,7 @@ mod tests {
             age: Duration::ZERO,
             traces: None,
         };
-        Row::new(loaded, Duration::ZERO)
+        Row::new(loaded, Duration::ZERO, Duration::ZERO)
     }
 
     #[test]

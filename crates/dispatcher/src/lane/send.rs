@@ -161,7 +161,7 @@ impl Lane {
     ) {
         let (kind, position, _) = pieces[0];
         let target = self.rows(kind).loaded(position).expect("what is sent is loaded").target.clone();
-        let age = self.age(&pieces, cx.now);
+        let age = self.age_at_most(&pieces, cx.now);
         identity.is_maybe_repeated = right.maybe_repeated.is_some_and(|before| before.covers(age, cx.now));
         let traces = self.traces(&pieces);
         self.pace.started(cx.now);
@@ -192,10 +192,11 @@ impl Lane {
         }));
     }
 
-    /// For how long the oldest of these rows has been queued.
-    fn age(&mut self, pieces: &[(Kind, i64, usize)], now: Moment) -> Moment {
-        let age =
-            |&(kind, position, _): &(Kind, i64, usize)| Some(self.rows(kind).loaded(position)?.age(now));
+    /// For how long the oldest of these rows can have been queued.
+    fn age_at_most(&mut self, pieces: &[(Kind, i64, usize)], now: Moment) -> Moment {
+        let age = |&(kind, position, _): &(Kind, i64, usize)| {
+            Some(self.rows(kind).loaded(position)?.age_at_most(now))
+        };
         pieces.iter().filter_map(age).max().unwrap_or_default()
     }
 

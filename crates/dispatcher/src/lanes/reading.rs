@@ -26,7 +26,9 @@ impl Lanes {
         self.cx.now = now;
         self.is_finding_due = false;
         self.find_due_not_before = now + FIND_DUE_GAP;
-        self.cx.find_due_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
+        // What was scheduled while it was under way, it may not have seen.
+        let next_at = now + next_in.map_or(FIND_DUE_EVERY, |next| next.min(FIND_DUE_EVERY));
+        self.cx.find_due_at = self.cx.find_due_at.min(next_at);
         if !is_full {
             self.seen_through.clear();
             self.found(rows);
@@ -66,7 +68,7 @@ impl Lanes {
     /// The rows of a load: those that are still there.
     pub fn loaded(&mut self, now: Moment, load: u64, rows: Vec<LoadedRow>) {
         self.cx.now = now;
-        let Some(keys) = self.loads.remove(&load) else { return };
+        let Some((asked_at, keys)) = self.loads.remove(&load) else { return };
         let mut rows: HashMap<(i64, i64), LoadedRow> =
             rows.into_iter().map(|row| ((row.mapping_id, row.position), row)).collect();
         let mut touched = Vec::new();
@@ -76,7 +78,8 @@ impl Lanes {
             else {
                 continue;
             };
-            lane.loaded(key.kind, key.position, rows.remove(&(key.mapping_id, key.position)), &mut self.cx);
+            let row = rows.remove(&(key.mapping_id, key.position));
+            lane.loaded(key.kind, key.position, row, asked_at, &mut self.cx);
             if touched.last() != Some(&key.mapping_id) {
                 touched.push(key.mapping_id);
             }
@@ -118,7 +121,7 @@ impl Lanes {
             id: self.cx.next_id(),
             keys: keys.iter().map(|key| (key.mapping_id, key.position)).collect(),
         };
-        self.loads.insert(load.id, keys);
+        self.loads.insert(load.id, (self.cx.now, keys));
         Some(Action::Load(load))
     }
 
@@ -131,6 +134,7 @@ impl Lanes {
             return None;
         }
         self.is_finding_due = true;
+        self.cx.find_due_at = Moment::MAX;
         let mut except = self.seen_through.clone();
         for (mapping_id, lane) in &mut self.by_mapping {
             if lane.has_retries_enough(self.cx.now) {
