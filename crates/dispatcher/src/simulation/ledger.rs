@@ -13,7 +13,7 @@ use crate::lanes::action::{LaneSettings, Moment, Request, Settled, Settlement};
 
 /// How far ahead of its exact time a request may start under a rate limit.
 const RATE_TOLERANCE: Duration = Duration::from_millis(5);
-/// An event of a lane that could go at once arrives this soon, whatever hangs beside it.
+/// An event of a lane that could go at once is sent this soon, and again this soon when that failed, whatever hangs beside it.
 const PROMPT: Duration = Duration::from_millis(400);
 
 /// Which process made a request, in which epoch it thought that it owned the lane, and whether it did.
@@ -34,7 +34,8 @@ pub(super) struct Sent {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    committed: HashMap<u64, Moment>,
+    /// When an event was committed, or sent last.
+    waiting_since: HashMap<u64, Moment>,
     under_way: BTreeMap<(usize, u64), Sent>,
     /// Who sent an event to a receiver that took it.
     taken: HashMap<u64, Vec<Sender>>,
@@ -52,7 +53,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn committed(&mut self, events: &[u64], now: Moment) {
-        self.committed.extend(events.iter().map(|event| (*event, now)));
+        self.waiting_since.extend(events.iter().map(|event| (*event, now)));
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -102,6 +103,12 @@ impl Ledger {
         }
         let settings = &plan.lanes[&mapping_id];
         self.check_pace(sender, mapping_id, settings, now)?;
+        for event in events {
+            let since = self.waiting_since.insert(*event, now).unwrap_or_default();
+            if plan.is_prompt(mapping_id) && now.saturating_sub(since) > PROMPT {
+                return Err(format!("event {event} of lane {mapping_id} waited since {since:?}"));
+            }
+        }
         self.under_way
             .insert((sender.process, request.id), Sent { sender, mapping_id, events: events.to_vec() });
         Ok(())
@@ -184,7 +191,6 @@ impl Ledger {
         events: impl Iterator<Item = u64>,
         database: &Database,
         plan: &Plan,
-        now: Moment,
     ) -> Result<(), String> {
         for event in events {
             let senders = self.taken.entry(event).or_default();
@@ -202,10 +208,6 @@ impl Ledger {
                     return Err(format!("lane {mapping_id} is ordered: {event} arrives after {last}"));
                 }
                 *last = event;
-            }
-            let committed = self.committed.get(&event).copied().unwrap_or_default();
-            if plan.is_prompt(mapping_id) && now.saturating_sub(committed) > PROMPT {
-                return Err(format!("event {event} of lane {mapping_id} waited since {committed:?}"));
             }
         }
         Ok(())
@@ -260,7 +262,7 @@ impl Ledger {
     pub(super) fn check_end(&self, database: &Database, plan: &Plan) -> Result<(), String> {
         let buried: HashSet<u64> = database.buried.iter().copied().collect();
         let is_lost = |event: &&u64| !self.taken.contains_key(event) && !buried.contains(event);
-        if let Some(event) = self.committed.keys().find(is_lost) {
+        if let Some(event) = self.waiting_since.keys().find(is_lost) {
             return Err(format!("event {event} is lost"));
         }
         let both = buried.iter().find(|event| self.taken.contains_key(event));

@@ -131,6 +131,7 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
     }),
     ("little memory", |_| Faults { fails: 0.1, loaded_bytes: 60, unsettled: 3, ..Faults::default() }),
     ("lanes that hang", |random| Faults {
+        fails: 0.1,
         loaded_bytes: random.random_range(2000..6000),
         unsettled: 200,
         ..Faults::default()

@@ -205,7 +205,7 @@ impl World {
         let mapping_id = request.mapping_id;
         let events = events(&super::receiver::body(request));
         let Answer { report, taken, known, after } = self.receive(mapping_id, &events);
-        self.ledger.taken(sender, mapping_id, taken.into_iter(), &self.database, &self.plan, self.now)?;
+        self.ledger.taken(sender, mapping_id, taken.into_iter(), &self.database, &self.plan)?;
         self.at(self.now + after, Happening::Tell(index, Told::Reported(request.id, report, known)));
         Ok(())
     }
