@@ -14,6 +14,7 @@ mod client;
 mod connector;
 mod failure;
 mod proxy;
+mod race;
 mod resolver;
 mod stream;
 mod trust;

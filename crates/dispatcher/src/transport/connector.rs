@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::proxy::{Proxies, Proxy, ProxyError, tunnel};
+use super::race;
 use super::resolver::{self, Lookup, resolve};
 use super::stream::{Io, Stream};
 
@@ -68,14 +69,9 @@ impl Connector {
 
     async fn straight(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
         let addresses = resolve(&self.lookup, host, port, &self.allow).await?;
-        let mut last = None;
-        for address in addresses {
-            match dial(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(source) => last = Some(ConnectError::Connect { address, source }),
-            }
-        }
-        Err(last.unwrap_or_else(|| ConnectError::Dns { host: host.to_owned(), source: None }))
+        let nowhere = || ConnectError::Dns { host: host.to_owned(), source: None };
+        let stream = race::first(addresses, dial).await.ok_or_else(nowhere)?;
+        stream.map_err(|(address, source)| ConnectError::Connect { address, source })
     }
 
     /// A name that is not known here may be known to the proxy, which will look it up by itself.
@@ -96,14 +92,8 @@ impl Connector {
         let addresses = resolver::look_up(&self.lookup, host, port)
             .await
             .map_err(|error| ProxyError::Dns(Some(error)))?;
-        let mut stream = Err(ProxyError::Dns(None));
-        for address in addresses {
-            stream = dial(address).await.map_err(ProxyError::Connect);
-            if stream.is_ok() {
-                break;
-            }
-        }
-        let stream = stream?;
+        let stream = race::first(addresses, dial).await.ok_or(ProxyError::Dns(None))?;
+        let stream = stream.map_err(|(_, error)| ProxyError::Connect(error))?;
         if !is_https {
             return Ok(Box::new(stream));
         }
