@@ -227,6 +227,7 @@ async fn room(transaction: Held<'_>, lane: i64) -> Result<Option<Room>, sqlx::Er
             Some(max) => (max - waits).max(0),
             None => i64::MAX,
         };
-        Room { events: left(row.events_max, row.events), bytes: left(row.bytes_max, row.bytes) }
+        let (events, bytes) = (left(row.events_max, row.events), left(row.bytes_max, row.bytes));
+        Room { events, bytes, is_empty: row.batches == 0 }
     }))
 }

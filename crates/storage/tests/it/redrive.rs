@@ -223,6 +223,23 @@ async fn a_lane_that_is_full_gets_no_more_than_may_wait_until_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_larger_than_what_may_wait_is_queued_once_nothing_does() {
+    let (storage, lane) = with_dead_letters().await;
+    execute(&storage, r#"UPDATE signalpost.destinations SET delivery = '{"queue_bytes_max": 1}'"#).await;
+    let job = make(&storage, of("shop"), 0.0).await;
+    for expected in [2, 3, 4] {
+        let queued: i64 = steps(&storage).await.iter().sum();
+        assert_eq!((queued, all(&storage, lane).await.len()), (expected, 1));
+        execute(
+            &storage,
+            "DELETE FROM signalpost.batches; UPDATE signalpost.redrives SET next_step_at = now()",
+        )
+        .await;
+    }
+    assert_eq!(get(&storage, job.id).await.state, RedriveState::Done);
+}
+
+#[tokio::test]
 async fn jobs_are_listed_newest_first_a_page_at_a_time() {
     let (storage, _) = with_dead_letters().await;
     let mut ids = Vec::new();

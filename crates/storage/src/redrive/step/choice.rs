@@ -1,7 +1,7 @@
 //! Choice: which of the dead letters looked at are queued in a step; a pure rule.
 //!
-//! Invariants: they are passed through in their order, without a gap; no more is chosen than may wait; a step that has
-//! room chooses something, however slow the pace.
+//! Invariants: they are passed through in their order, without a gap; no more is chosen than may wait, but where nothing
+//! waits one is, whatever its size; a step that has room chooses something, however slow the pace.
 
 /// A dead letter as it was looked at.
 pub(super) struct Looked {
@@ -24,10 +24,19 @@ impl Looked {
 pub(super) struct Room {
     pub(super) events: i64,
     pub(super) bytes: i64,
+    /// Nothing waits: whatever comes first may.
+    pub(super) is_empty: bool,
 }
 
 impl Room {
+    /// Whether a row may be queued, or some of it if it may be split.
+    fn has_for(&self, row: &Looked, may_split: bool) -> bool {
+        let events = if may_split { 1 } else { i64::from(row.event_count) };
+        self.is_empty || (events <= self.events && i64::from(row.bytes) <= self.bytes)
+    }
+
     fn take(&mut self, row: &Looked) {
+        self.is_empty = false;
         self.events -= i64::from(row.event_count);
         self.bytes -= i64::from(row.bytes);
     }
@@ -56,7 +65,7 @@ pub(super) fn choose(looked: &[Looked], budget: i64, mut room: Room, may_split: 
             let events = i64::from(row.event_count);
             let may = left.min(room.events);
             let is_first = choice.whole.is_empty();
-            if room.events <= 0 || room.bytes < i64::from(row.bytes) || (events > room.events && !may_split) {
+            if !room.has_for(row, may_split) {
                 choice.is_full = true;
                 break;
             }
@@ -84,7 +93,7 @@ pub(super) fn choose(looked: &[Looked], budget: i64, mut room: Room, may_split: 
 mod tests {
     use super::*;
 
-    const ROOMY: Room = Room { events: i64::MAX, bytes: i64::MAX };
+    const ROOMY: Room = Room { events: i64::MAX, bytes: i64::MAX, is_empty: false };
 
     fn row(position: i64, event_count: i32, fits: bool) -> Looked {
         Looked { position, event_count, bytes: event_count * 10, fits }
@@ -114,5 +123,19 @@ mod tests {
         assert_eq!((choice.whole, choice.part, choice.is_full), (vec![10_000], None, true));
         let choice = choose(&looked, 100, Room { events: 0, ..ROOMY }, true);
         assert!(choice.whole.is_empty() && choice.is_full && choice.through.is_none());
+    }
+
+    #[test]
+    fn where_nothing_waits_one_is_queued_whatever_its_size() {
+        let looked = [row(10_000, 3, true), row(20_000, 1, true)];
+        let empty = Room { events: 2, bytes: 1, is_empty: true };
+        let choice = choose(&looked, 100, empty, false);
+        assert_eq!((choice.whole, choice.through, choice.is_full), (vec![10_000], Some(10_002), true));
+        let choice = choose(&looked, 100, empty, true);
+        assert_eq!((choice.part, choice.through), (Some((10_000, 3, 2)), Some(10_001)));
+        let choice = choose(&looked, 100, Room { events: 3, ..empty }, true);
+        assert_eq!((choice.whole, choice.through, choice.is_full), (vec![10_000], Some(10_002), true));
+        let choice = choose(&looked, 100, Room { is_empty: false, ..empty }, true);
+        assert_eq!((choice.whole, choice.part, choice.is_full), (vec![], None, true));
     }
 }
