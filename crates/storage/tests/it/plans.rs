@@ -89,21 +89,25 @@ async fn rows_are_looked_up_by_key_also_when_the_planner_takes_the_table_for_emp
     }
 }
 
+/// How often a table was read from end to end, and how many of its rows by key, as the session counts.
+async fn counted(connection: &mut sqlx::PgConnection, relation: &str) -> (i64, i64) {
+    let counted = "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE schemaname = 'signalpost' AND relname = $1";
+    sqlx::query_as(counted).bind(relation).fetch_one(connection).await.unwrap()
+}
+
 /// Asks the `queue` view as psql does, with the planner's own settings; the rows that were read of a table, none if any were
 /// not by key, and what the planner thinks that the view costs.
 async fn queue_view_reads(storage: &Storage, relation: &str) -> (Option<i64>, f64) {
     let mut connection = storage.pool().acquire().await.unwrap();
     connection.close_on_drop();
-    let ask = "SET enable_seqscan = on; SET enable_bitmapscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on;
-               SET jit = on; BEGIN; SELECT * FROM signalpost.queue";
-    sqlx::raw_sql(ask).execute(&mut *connection).await.unwrap();
-    let reads: (i64, i64) = sqlx::query_as(
-        "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE schemaname = 'signalpost' AND relname = $1",
-    )
-    .bind(relation)
-    .fetch_one(&mut *connection)
-    .await
-    .unwrap();
+    let settings = "SET enable_seqscan = on; SET enable_bitmapscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on;
+                    SET jit = on; BEGIN";
+    sqlx::raw_sql(settings).execute(&mut *connection).await.unwrap();
+    // What the session counted before, it may not have handed over yet.
+    let before = counted(&mut connection, relation).await;
+    sqlx::raw_sql("SELECT * FROM signalpost.queue").execute(&mut *connection).await.unwrap();
+    let after = counted(&mut connection, relation).await;
+    let reads = (after.0 - before.0, after.1 - before.1);
     let explain = "EXPLAIN (FORMAT json) SELECT * FROM signalpost.queue";
     let plan: serde_json::Value = sqlx::query_scalar(explain).fetch_one(&mut *connection).await.unwrap();
     ((reads.0 == 0).then_some(reads.1), plan[0]["Plan"]["Total Cost"].as_f64().unwrap())
