@@ -120,6 +120,7 @@ fn compile_mapping(
         rate_limit: delivery.rate_limit,
         retry: delivery.retry,
         paused: row.paused,
+        purges: row.purges,
     };
     let route = Route {
         name: Arc::clone(name),

@@ -16,6 +16,7 @@ mod ordered;
 mod overflow;
 pub(crate) mod pace;
 mod part;
+mod purge;
 mod row;
 mod rows;
 mod send;
@@ -69,6 +70,8 @@ pub(crate) struct Lane {
     /// Rows that are buried, and may still be told by the page that is being read.
     parted: Vec<(Kind, i64)>,
     turn: u32,
+    /// What it has in memory does not hold any more.
+    is_purged: bool,
     /// When to look again without an input.
     pub(crate) wake_at: Option<Moment>,
     /// It would load more if so much memory were free.
@@ -113,6 +116,7 @@ impl Lane {
             shadowing: BTreeSet::new(),
             parted: Vec::new(),
             turn: 0,
+            is_purged: false,
             wake_at: None,
             starves_until: None,
             is_held_up: false,
@@ -125,6 +129,7 @@ impl Lane {
         self.pace.configure(settings.max_concurrency, settings.rate_limit);
         self.shape = Shape::of(&settings);
         let is_reordered = settings.ordered != self.settings.ordered;
+        self.is_purged |= settings.purges != self.settings.purges;
         self.settings = settings;
         self.unload(cx);
         if is_reordered {

@@ -199,7 +199,7 @@ impl Lanes {
         if self.lane(mapping_id, Discovery::caught_up).is_none() {
             return;
         }
-        if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
+        if let Some(lane) = self.by_mapping.get_mut(&mapping_id).filter(|lane| !lane.is_purged()) {
             lane.overflow(oldest, excess, right, &mut self.cx);
             self.advance(mapping_id);
             self.feed();
@@ -340,6 +340,10 @@ impl Lanes {
         }
         let was_held_up = std::mem::take(&mut lane.is_held_up);
         lane.advance(right, &mut self.cx);
+        if lane.is_purged() && lane.is_quiet() {
+            self.read_anew(mapping_id);
+            return;
+        }
         if let Some(at) = lane.wake_at {
             self.timers.insert((at, mapping_id));
         }
@@ -355,6 +359,17 @@ impl Lanes {
         }
         if lane.is_idle(self.cx.now) {
             self.drop_lane(mapping_id);
+        }
+    }
+
+    /// Forgets what waits in a lane, and reads its queue from the beginning.
+    fn read_anew(&mut self, mapping_id: i64) {
+        let Some(before) = self.drop_lane(mapping_id) else { return };
+        if self.lane(mapping_id, Discovery::behind).is_some()
+            && let Some(lane) = self.by_mapping.get_mut(&mapping_id)
+        {
+            lane.go_on_after(before, &mut self.cx);
+            self.wake_behind(mapping_id);
         }
     }
 
@@ -384,20 +399,20 @@ impl Lanes {
     }
 
     /// Forgets a lane with all it has under way: answers that come later are nobody's.
-    fn drop_lane(&mut self, mapping_id: i64) {
-        if let Some(lane) = self.by_mapping.remove(&mapping_id) {
-            if let Some(at) = lane.wake_at {
-                self.timers.remove(&(at, mapping_id));
-            }
-            if let Some(needed) = lane.starves_until {
-                self.starving.remove(&(needed, mapping_id));
-            }
-            self.cx.loaded_bytes -= lane.held_bytes();
-            self.cx.unsettled -= lane.unsettled_requests();
-            if !lane.is_quiet() {
-                self.requests.retain(|_, of| *of != mapping_id);
-                self.settlements.retain(|_, of| *of != mapping_id);
-            }
+    fn drop_lane(&mut self, mapping_id: i64) -> Option<Lane> {
+        let lane = self.by_mapping.remove(&mapping_id)?;
+        if let Some(at) = lane.wake_at {
+            self.timers.remove(&(at, mapping_id));
         }
+        if let Some(needed) = lane.starves_until {
+            self.starving.remove(&(needed, mapping_id));
+        }
+        self.cx.loaded_bytes -= lane.held_bytes();
+        self.cx.unsettled -= lane.unsettled_requests();
+        if !lane.is_quiet() {
+            self.requests.retain(|_, of| *of != mapping_id);
+            self.settlements.retain(|_, of| *of != mapping_id);
+        }
+        Some(lane)
     }
 }

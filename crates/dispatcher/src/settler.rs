@@ -152,6 +152,7 @@ fn stored_log(log: Log, now: Moment) -> AttemptLog {
 fn stored_put(put: Put) -> PutRow {
     PutRow {
         position: put.position,
+        from: put.from.to_vec(),
         event_count: count(put.events),
         payload: (!put.is_in_place).then(|| text(&put.payload)),
         target: put.target.map(|target| target.to_string()),
@@ -217,6 +218,7 @@ fn count(count: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use smallvec::SmallVec;
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
@@ -224,6 +226,7 @@ mod tests {
     fn settlement(id: u64, written: &[usize], is_in_place: bool) -> Settlement {
         let put = |bytes: &usize| Put {
             position: 10_000,
+            from: SmallVec::new(),
             events: 1,
             payload: Bytes::from(vec![b' '; *bytes]).into(),
             is_in_place,

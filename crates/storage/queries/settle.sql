@@ -1,7 +1,8 @@
 -- settle: what attempts proved, of the partitions $2 that are still owner $1's in epoch $3; the rest has no effect. A lease
 -- that ran out without anybody taking the partition does not matter: nobody else can have settled.
--- Returns the partitions that are. Index: batches_pkey, one look a row, and partitions_epoch (by `= ANY`, because with a plain `=`
--- Postgres reads a table that it takes for empty from end to end, dead rows and all, once for each of the lists).
+-- Returns the partitions that are. Index: batches_pkey, one look a row and, for what is put, one more for each row it comes from;
+-- and partitions_epoch (by `= ANY`, because with a plain `=` Postgres reads a table that it takes for empty from end to end, dead
+-- rows and all, once for each of the lists).
 -- Locks: the partitions' keys (a new owner waits), then the rows.
 WITH held AS (
     SELECT p.number
@@ -26,9 +27,15 @@ WITH held AS (
     SELECT k.mapping_id, k.position, k.event_count, k.payload, k.target, k.attempts,
            now() + make_interval(secs => k.due_in), k.batch_id, k.last_error, k.enqueued_at, k.traces
     FROM unnest($12::bigint[], $13::bigint[], $14::integer[], $15::text[], $16::text[], $17::integer[],
-                $18::double precision[], $19::uuid[], $20::text[], $21::timestamptz[], $53::text[])
-         AS k (mapping_id, position, event_count, payload, target, attempts, due_in, batch_id, last_error, enqueued_at, traces)
+                $18::double precision[], $19::uuid[], $20::text[], $21::timestamptz[], $53::text[], $54::text[])
+         AS k (mapping_id, position, event_count, payload, target, attempts, due_in, batch_id, last_error, enqueued_at, traces,
+               places)
     JOIN held ON held.number = k.mapping_id % 64
+    WHERE k.places IS NULL -- or what it comes from was purged: then it stays so
+       OR EXISTS (SELECT FROM unnest(k.places::bigint[]) AS place (position)
+                  CROSS JOIN LATERAL (SELECT FROM signalpost.batches b
+                                      WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = place.position
+                                      LIMIT 1) AS there)
     ON CONFLICT (mapping_id, position) DO UPDATE
     SET event_count = excluded.event_count, payload = excluded.payload, target = excluded.target,
         attempts = excluded.attempts, due_at = excluded.due_at, batch_id = excluded.batch_id,

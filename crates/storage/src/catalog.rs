@@ -114,6 +114,8 @@ pub struct MappingRow {
     pub enabled: bool,
     /// Whether nothing of it is sent for now.
     pub paused: bool,
+    /// How often what waited in its lane was purged.
+    pub purges: i64,
     /// The condition that decides whether it wants an event.
     pub trigger: String,
     /// Segment's mapping object.

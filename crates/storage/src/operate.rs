@@ -1,7 +1,7 @@
 //! Operating: pausing, retrying and purging lanes, by somebody.
 //!
 //! Invariants: the guarded functions of the database do what they can; what could take long is done in steps, each a
-//! transaction of its own; the audit log is told before the first of them.
+//! transaction of its own; the audit log is told before the first of them, the dispatchers after the first and the last.
 
 use sqlx::PgPool;
 
@@ -116,11 +116,21 @@ impl Operations {
         let mut purged = 0;
         loop {
             let deleted = self.purge_step(mapping_id, what, last).await?;
+            let is_last = deleted.rows < STEP;
+            // Dispatchers have the oldest rows in memory; once these are gone, what comes next.
+            if what == Purged::Queued && (purged == 0 || is_last) {
+                self.tell_purged(mapping_id).await?;
+            }
             purged += deleted.events;
-            if deleted.rows < STEP {
+            if is_last {
                 return Ok(purged);
             }
         }
+    }
+
+    async fn tell_purged(&self, mapping_id: i64) -> Result<(), StorageError> {
+        sqlx::query!("SELECT signalpost.lane_purged($1)", mapping_id).fetch_one(&self.pool).await?;
+        Ok(())
     }
 
     async fn extent(&self, mapping_id: i64, what: Purged) -> Result<Extent, StorageError> {

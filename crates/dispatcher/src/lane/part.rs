@@ -56,6 +56,7 @@ fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     Put {
         position: whole.position + i64::from(count(after)),
+        from: whole.from.clone(),
         events: count(events.len()),
         payload: Body::array(events.iter().cloned()),
         is_in_place: false,

@@ -201,6 +201,11 @@ impl Row {
         self.stored.iter().any(|run| self.address(*run) == address)
     }
 
+    /// The rows that it is stored as.
+    pub(crate) fn stored_stretches(&self) -> SmallVec<[Stretch; 1]> {
+        self.stored.iter().map(|run| self.stretch(*run)).collect()
+    }
+
     /// Nothing of it is stored any more.
     pub(crate) fn is_removed(&self) -> bool {
         self.stored.is_empty()

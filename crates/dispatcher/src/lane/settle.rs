@@ -196,6 +196,7 @@ impl Lane {
     /// The events of a request as one row.
     fn failed_row(&mut self, ended: &Ended) -> Put {
         let mut parts: SmallVec<[Bytes; 4]> = SmallVec::new();
+        let mut from = SmallVec::new();
         let mut enqueued_at = None;
         let mut whole = None;
         for &(kind, position, piece) in &ended.flight.pieces {
@@ -203,12 +204,15 @@ impl Lane {
             enqueued_at =
                 Some(enqueued_at.map_or(row.enqueued_at, |at: chrono::DateTime<_>| at.min(row.enqueued_at)));
             whole = row.whole(piece).filter(|_| ended.flight.pieces.len() == 1);
-            parts.push(row.piece(piece).1);
+            let (stretch, elements) = row.piece(piece);
+            parts.push(elements);
+            from.extend(stored_at(&row.stored_stretches(), stretch.address));
         }
         let (kind, first, piece) = ended.flight.pieces[0];
         let first = self.rows(kind).loaded(first).expect("a row under way is loaded");
         Put {
             position: first.piece(piece).0.address,
+            from,
             events: ended.flight.events,
             is_in_place: whole.is_some(),
             payload: whole.map_or_else(|| Body::array(parts), Body::from),
@@ -225,12 +229,14 @@ impl Lane {
     /// Stores anew what is left of a row.
     fn rearrange(&mut self, kind: Kind, position: i64, settlement: &mut Settlement) {
         let row = self.rows(kind).loaded_mut(position).expect("a row under way is loaded");
+        let before = row.stored_stretches();
         let (delete, runs) = row.rearrange();
         settlement.delete.extend(delete);
         for run in runs {
             let (position, payload) = row.stored_text(run);
             settlement.put.push(Put {
                 position,
+                from: stored_at(&before, position).into_iter().collect(),
                 events: run.count,
                 payload,
                 is_in_place: false,
@@ -382,6 +388,12 @@ impl Lane {
     }
 }
 
+/// Where the row stands that has this address.
+fn stored_at(stored: &[Stretch], address: i64) -> Option<i64> {
+    let has = |one: &&Stretch| (one.address..one.address + i64::from(one.count)).contains(&address);
+    stored.iter().find(has).map(|one| one.address)
+}
+
 /// A batch that was refused, in two: each a batch of its own, to be sent at once.
 fn halves(whole: &Put) -> [Put; 2] {
     let count = batch::half(whole.events);
@@ -392,6 +404,7 @@ fn halves(whole: &Put) -> [Put; 2] {
     let end = payload.len() - 1;
     let half = |first: u32, events: u32, elements: Bytes| Put {
         position: whole.position + i64::from(first),
+        from: whole.from.clone(),
         events,
         payload: Body::array([elements]),
         is_in_place: false,

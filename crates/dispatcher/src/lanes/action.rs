@@ -9,6 +9,7 @@ use signalpost_core::body::Body;
 use signalpost_core::outcome::{EventOutcome, Outcome};
 use signalpost_core::request::Identity;
 use signalpost_core::retry::RetryPolicy;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 /// Time since this dispatcher started, by its monotonic clock.
@@ -29,6 +30,8 @@ pub struct LaneSettings {
     pub retry: RetryPolicy,
     /// Nothing is sent until it goes on.
     pub paused: bool,
+    /// How often what waited was purged: when it changes, what is in memory does not hold any more.
+    pub purges: i64,
 }
 
 /// How full a batch may be, and how long it may wait to be.
@@ -236,6 +239,8 @@ impl Excess {
 pub struct Put {
     /// Its place in the lane.
     pub position: i64,
+    /// Where the rows stand that its events come from: with none of them left it is not to be stored.
+    pub from: SmallVec<[i64; 2]>,
     /// How many events.
     pub events: u32,
     /// A JSON array.

@@ -262,10 +262,13 @@ impl Database {
         }
         self.commits += 1;
         let mapping_id = settlement.mapping_id;
+        let is_there = |position: &i64| self.rows.contains_key(&(mapping_id, *position));
+        let put: Vec<&Put> =
+            settlement.put.iter().filter(|put| put.is_in_place || put.from.iter().any(is_there)).collect();
         for position in &settlement.delete {
             self.rows.remove(&(mapping_id, *position));
         }
-        for put in &settlement.put {
+        for put in put {
             self.put(mapping_id, put);
         }
         for bury in &settlement.bury {
@@ -281,6 +284,19 @@ impl Database {
             }
         }
         Settled::Done
+    }
+
+    /// Deletes all of a lane; its events.
+    pub(super) fn purge(&mut self, mapping_id: i64) -> Vec<u64> {
+        let is_gone = |(of, _): &(i64, i64)| *of == mapping_id;
+        let gone = self
+            .rows
+            .iter()
+            .filter(|(key, _)| is_gone(key))
+            .flat_map(|(_, row)| row.events.clone())
+            .collect();
+        self.rows.retain(|key, _| !is_gone(key));
+        gone
     }
 
     fn put(&mut self, mapping_id: i64, put: &Put) {

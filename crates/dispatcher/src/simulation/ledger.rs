@@ -44,6 +44,8 @@ pub(super) struct Ledger {
     compositions: HashMap<Uuid, Vec<u64>>,
     /// The batches that events wait to be tried again in, as their settlements said.
     ids: HashMap<u64, Uuid>,
+    /// Events that were deleted.
+    purged: HashSet<u64>,
     starts: HashMap<(Sender, i64), Vec<Moment>>,
     last_in_order: HashMap<i64, u64>,
     pub(super) requests: u64,
@@ -63,6 +65,11 @@ impl Ledger {
     /// A process is gone, and does not wait for its requests any more.
     pub(super) fn gone(&mut self, process: usize) {
         self.under_way.retain(|(sender, _), _| *sender != process);
+    }
+
+    /// These events were deleted.
+    pub(super) fn purged(&mut self, events: &[u64]) {
+        self.purged.extend(events);
     }
 
     /// A request is made.
@@ -120,6 +127,9 @@ impl Ledger {
         let rows: Vec<&DbRow> = lane.map(|(_, row)| row).collect();
         for event in events {
             let Some(row) = rows.iter().find(|row| row.events.contains(event)) else {
+                if self.purged.contains(event) {
+                    continue; // its sender does not know yet
+                }
                 return Err(format!("event {event} is sent and not queued"));
             };
             let identity = request.identity;
@@ -248,7 +258,15 @@ impl Ledger {
             }),
         );
         let after = queued(database, mapping_id);
-        if let Some(event) = after.difference(before).next() {
+        // What was purged comes again only in a request with events that were not: those must not be lost.
+        let is_beside_queued = |event: &&u64| {
+            self.purged.contains(event)
+                && settlement.put.iter().any(|put| {
+                    let together = events(&put.payload.to_bytes());
+                    together.contains(event) && together.iter().any(|other| before.contains(other))
+                })
+        };
+        if let Some(event) = after.difference(before).find(|event| !is_beside_queued(event)) {
             return Err(format!("event {event} is queued again"));
         }
         let is_accounted = |event: &u64| self.taken.contains_key(event) || database.buried.contains(event);
@@ -261,7 +279,8 @@ impl Ledger {
     /// When all is done.
     pub(super) fn check_end(&self, database: &Database, plan: &Plan) -> Result<(), String> {
         let buried: HashSet<u64> = database.buried.iter().copied().collect();
-        let is_lost = |event: &&u64| !self.taken.contains_key(event) && !buried.contains(event);
+        let is_gone = |event: &u64| buried.contains(event) || self.purged.contains(event);
+        let is_lost = |event: &&u64| !self.taken.contains_key(event) && !is_gone(event);
         if let Some(event) = self.waiting_since.keys().find(is_lost) {
             return Err(format!("event {event} is lost"));
         }

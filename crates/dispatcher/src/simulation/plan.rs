@@ -38,6 +38,8 @@ pub(super) struct Faults {
     pub(super) loses_heartbeats: f64,
     /// Looks for lanes that hold too much.
     pub(super) overflows: u32,
+    /// Purges of what waits in a lane, or of what does not any more.
+    pub(super) purges: u32,
     /// Orderly ends of a process, another starting in its place.
     pub(super) drains: u32,
     /// SIGKILL, and another process a while later.
@@ -65,6 +67,7 @@ impl Default for Faults {
             loses_answers: 0.0,
             loses_heartbeats: 0.0,
             overflows: 0,
+            purges: 0,
             drains: 0,
             kills: 0,
             sleeps: 0,
@@ -141,6 +144,7 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
         fails: 0.2,
         refuses: 20,
         kills: 4,
+        purges: 3,
         loses_answers: 0.1,
         ..Faults::default()
     }),
@@ -181,6 +185,7 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
         loses_answers: 0.1,
         loses_heartbeats: 0.1,
         overflows: 5,
+        purges: 2,
         drains: 2,
         kills: 2,
         sleeps: 2,
@@ -233,6 +238,7 @@ fn any(random: &mut StdRng) -> LaneSettings {
             cap: Duration::from_millis(500),
         },
         paused: false,
+        purges: 0,
     }
 }
 
@@ -250,6 +256,7 @@ fn prompt() -> LaneSettings {
             cap: Duration::from_millis(500),
         },
         paused: false,
+        purges: 0,
     }
 }
 

@@ -1,12 +1,13 @@
 //! One simulated dispatcher: the real decisions, and around them what the driver does: an inbox, a clock, questions.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::database::{LEASE, Seen};
 use crate::decisions::Decisions;
 use crate::lanes::Limits;
 use crate::lanes::action::{
-    Excess, FoundRow, Load, LoadedRow, Moment, Owned, Page, Report, Settled, Settlement,
+    Excess, FoundRow, LaneSettings, Load, LoadedRow, Moment, Owned, Page, Report, Settled, Settlement,
 };
 
 const POLL: Duration = Duration::from_millis(500);
@@ -50,6 +51,8 @@ pub(super) enum Told {
     Settled(u64, Settled),
     Reported(u64, Report, Vec<u64>),
     Overflowing(i64, Vec<FoundRow>, Excess),
+    /// The settings as they are now.
+    Configured(HashMap<i64, LaneSettings>),
     Arrivals,
     Partitions,
     /// A question has to be asked, perhaps again.
@@ -125,6 +128,7 @@ impl Process {
             }
             Told::Reported(request, report, _) => lanes.reported(now, request, report, random),
             Told::Overflowing(mapping_id, oldest, excess) => lanes.overflow(now, mapping_id, &oldest, excess),
+            Told::Configured(settings) => lanes.configure(now, &settings),
             Told::Arrivals => self.decisions.hint_arrivals(),
             Told::Partitions => self.decisions.hint_partitions(),
             Told::Ask(question) => return Some(question),

@@ -12,6 +12,7 @@ mod outage;
 mod overflow;
 mod ownership;
 mod proxy;
+mod purge;
 mod redrive;
 mod retry;
 mod signatures;

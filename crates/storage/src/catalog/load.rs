@@ -51,9 +51,10 @@ impl CatalogStore {
         .fetch_all(&mut *snapshot)
         .await?;
         let mappings = sqlx::query!(
-            r#"SELECT id, destination_id, position, name, enabled, paused_at IS NOT NULL AS "paused!", trigger,
-                      fields AS "fields: Json<serde_json::Value>"
-               FROM signalpost.mappings ORDER BY destination_id, position"#
+            r#"SELECT m.id, m.destination_id, m.position, m.name, m.enabled, m.paused_at IS NOT NULL AS "paused!",
+                      coalesce(p.purges, 0) AS "purges!", m.trigger, m.fields AS "fields: Json<serde_json::Value>"
+               FROM signalpost.mappings m LEFT JOIN signalpost.lane_purges p ON p.mapping_id = m.id
+               ORDER BY m.destination_id, m.position"#
         )
         .fetch_all(&mut *snapshot)
         .await?;
@@ -100,6 +101,7 @@ impl CatalogStore {
             name: row.name,
             enabled: row.enabled,
             paused: row.paused,
+            purges: row.purges,
             trigger: row.trigger,
             fields: row.fields.0,
         });

@@ -37,6 +37,9 @@ pub struct Settlement {
 pub struct PutRow {
     /// The address of its first event; a row that stands there is replaced.
     pub position: i64,
+    /// Where the rows stand that its events come from. With none of them left they were purged, and it is not put; empty: it
+    /// is put all the same.
+    pub from: Vec<i64>,
     /// Its events.
     pub event_count: i32,
     /// Its payload; none: that of the row that stands there, which then keeps its events and target too.
@@ -152,7 +155,7 @@ pub enum Settled {
 
 impl Queue {
     /// Records settlements of any lanes in one transaction; the answers are in their order. Safe to repeat after an error:
-    /// what was recorded the first time is then deleted or put again, and only its log line appears twice.
+    /// what was recorded the first time is then deleted again, put again or left as it stands, and only its log line appears twice.
     pub async fn settle(
         &self,
         owner: OwnerId,
@@ -219,7 +222,8 @@ impl Queue {
             &column(&logs, |log| log.event_count),
             &column(&logs, |log| log.body_bytes),
             &column(&logs, |log| log.latency.as_secs_f32() * 1000.0),
-            &column(&put, |row| row.traces.as_deref()) as &[Option<&str>]
+            &column(&put, |row| row.traces.as_deref()) as &[Option<&str>],
+            &column(&put, places) as &[Option<String>]
         )
         .fetch_all(&self.pool)
         .await?;
@@ -291,6 +295,12 @@ fn lanes<R>(rows: &[(i64, &R)]) -> Vec<i64> {
 
 fn column<'a, R, T>(rows: &[(i64, &'a R)], field: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(|(_, row)| field(row)).collect()
+}
+
+/// Where a row comes from, as an array's text: there are no arrays of arrays of different lengths.
+fn places(row: &PutRow) -> Option<String> {
+    let places: Vec<String> = row.from.iter().map(ToString::to_string).collect();
+    (!places.is_empty()).then(|| format!("{{{}}}", places.join(",")))
 }
 
 fn status(status: Option<u16>) -> Option<i16> {

@@ -26,6 +26,9 @@ async fn purging_asks_for_the_full_name() {
     let error = call(&storage, "purge(7, 'queued', 'yes')").await.unwrap_err();
     assert!(error.contains("shop/warehouse/orders"), "{error}");
     assert_eq!(call(&storage, "purge(7, 'queued', 'shop/warehouse/orders')").await.unwrap(), "2");
+    assert_eq!(count(&storage, "lane_purges WHERE purges = 1").await, 1, "the dispatchers hear of it");
+    assert_eq!(call(&storage, "purge(7, 'dead', 'shop/warehouse/orders')").await.unwrap(), "0");
+    assert_eq!(count(&storage, "lane_purges WHERE purges = 1").await, 1, "nothing of it is in memory");
     assert!(call(&storage, "purge(7, 'all', 'shop/warehouse/orders')").await.unwrap_err().contains("'dead'"));
 }
 

@@ -75,7 +75,7 @@ async fn rows_are_looked_up_by_key_also_when_the_planner_takes_the_table_for_emp
     .await;
     for (file, values, looks) in [
         ("load.sql", &["'{1,2}'", "'{10000,20000}'"][..], 1),
-        ("settle.sql", &["NULL"; 53][..], 3),
+        ("settle.sql", &["NULL"; 54][..], 4),
         ("redrive_move.sql", &["1", "'{10000}'"][..], 1),
     ] {
         let plan = plan(&storage, file, values).await;

@@ -6,7 +6,7 @@ use chrono::Utc;
 use signalpost_storage::{BuryReason, BuryRow, Found, PutRow, Settled, Storage};
 use uuid::Uuid;
 
-use crate::support::{ALL, LEASE, all, batch, count, hold_of, owner, settlement, storage};
+use crate::support::{ALL, LEASE, all, batch, count, execute, hold_of, owner, settlement, storage};
 
 const LANE: i64 = 5;
 
@@ -20,6 +20,7 @@ async fn queued(storage: &Storage, counts: &[i32]) -> Vec<Found> {
 fn put(position: i64, due_in: Option<Duration>) -> PutRow {
     PutRow {
         position,
+        from: vec![],
         event_count: 1,
         payload: None,
         target: None,
@@ -87,6 +88,33 @@ async fn what_is_left_of_a_row_stands_at_its_own_address() {
     let shape: Vec<_> =
         left.iter().map(|row| (row.position - rows[0].position, row.event_count, row.scheduled)).collect();
     assert_eq!(shape, [(0, 1, true), (1, 2, false)]);
+}
+
+#[tokio::test]
+async fn what_was_purged_meanwhile_is_not_put_again_and_what_was_not_is() {
+    let storage = storage().await;
+    let rows = queued(&storage, &[3, 3, 3]).await;
+    let (me, holds) = owner(&storage, LEASE).await;
+    let [purged, half, kept] = [0, 1, 2].map(|row: usize| rows[row].position);
+    let text = |from: &[i64], position| PutRow {
+        from: from.to_vec(),
+        payload: Some("[0]".into()),
+        ..put(position, Some(Duration::from_mins(1)))
+    };
+    let mut failed = settlement(hold_of(&holds, LANE), LANE);
+    failed.delete = vec![half, kept];
+    failed.put = vec![text(&[purged], purged), text(&[purged, half], purged + 1), text(&[kept], kept + 1)];
+    execute(
+        &storage,
+        "DELETE FROM signalpost.batches WHERE position = (SELECT min(position) FROM signalpost.batches)",
+    )
+    .await;
+    for _ in 0..2 {
+        // The second time nothing is left to put it from, and it stands there already.
+        assert_eq!(storage.queue().settle(me, &[failed.clone()]).await.unwrap(), [Settled::Done]);
+        let left: Vec<i64> = all(&storage, LANE).await.iter().map(|row| row.position).collect();
+        assert_eq!(left, [purged + 1, kept + 1]);
+    }
 }
 
 #[tokio::test]

@@ -19,8 +19,7 @@ impl World {
         let limits = Limits { loaded_bytes: faults.loaded_bytes, unsettled: faults.unsettled };
         let mut process = Process::new(limits, self.now);
         process.decisions.begin(self.database.at(self.now).seen());
-        let lanes = self.plan.lanes.iter().map(|(id, lane)| (*id, lane.clone())).collect();
-        process.decisions.lanes.configure(Moment::ZERO, &lanes);
+        process.decisions.lanes.configure(Moment::ZERO, &self.settings());
         process.decisions.configured();
         self.processes.push(process);
         let index = self.processes.len() - 1;

@@ -1,12 +1,13 @@
 //! Faults: what goes wrong in a run, when, and what it does to the dispatcher that it hits.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::Rng as _;
 
 use super::super::process::{State, Told};
 use super::{Happening, World};
-use crate::lanes::action::{Excess, Page};
+use crate::lanes::action::{Excess, LaneSettings, Page};
 
 /// When faults are over.
 const FAULTS_END: u64 = 3000;
@@ -21,6 +22,7 @@ pub(in crate::simulation) enum Disturbance {
     Leap,
     PostgresLeap,
     Measure,
+    Purge,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             (faults.leaps, Disturbance::Leap),
             (faults.postgres_leaps, Disturbance::PostgresLeap),
             (faults.overflows, Disturbance::Measure),
+            (faults.purges, Disturbance::Purge),
         ] {
             for _ in 0..count {
                 let at = self.millis(0, FAULTS_END);
@@ -84,8 +87,27 @@ impl World {
                 self.database.leap(ahead, behind);
             }
             Disturbance::Measure => self.measure(index),
+            Disturbance::Purge => self.purge(),
             Disturbance::Drain => {}
         }
+    }
+
+    /// What waits in some lane is purged, or what is queued there now came after it; every process hears of it sooner or later.
+    fn purge(&mut self) {
+        let lanes: Vec<i64> = self.plan.lanes.keys().copied().collect();
+        let mapping_id = lanes[self.random.random_range(0..lanes.len())];
+        let gone = if self.random.random_bool(0.5) { self.database.purge(mapping_id) } else { Vec::new() };
+        self.note(|| format!("lane {mapping_id} is purged: {gone:?}"));
+        self.ledger.purged(&gone);
+        self.plan.lanes.entry(mapping_id).and_modify(|lane| lane.purges += 1);
+        for index in 0..self.processes.len() {
+            let told = Told::Configured(self.settings());
+            self.after(0, 50, Happening::Tell(index, told));
+        }
+    }
+
+    pub(super) fn settings(&self) -> HashMap<i64, LaneSettings> {
+        self.plan.lanes.iter().map(|(id, lane)| (*id, lane.clone())).collect()
     }
 
     /// Some lane of a process holds more than it may.
