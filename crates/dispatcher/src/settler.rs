@@ -18,9 +18,9 @@ use crate::lanes::action::{Bury, Log, Moment, Overflowed, Put, Reason, Settled, 
 use crate::metrics::Metrics;
 use crate::outage::Outage;
 
-/// One statement writes at most so many bytes of payloads: when hundreds of requests time out together, the deliveries of
-/// other lanes do not wait for all of them, and no second copy of what is in memory is made.
-const BYTES_MAX: usize = 4_000_000;
+/// One statement writes at most so many bytes of payloads, or those of one request: when hundreds of requests time out together,
+/// nobody waits long for a thread or for Postgres, and no second copy of what is in memory is made.
+const BYTES_MAX: usize = 1_000_000;
 /// While deliveries are gathered they are looked through so often for a settlement that something waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
