@@ -1,7 +1,7 @@
 //! Settle: what a report changes in the queue, and what its answer changes in memory.
 //!
 //! Invariants: of one row, one settlement at a time is without an answer; what is put again carries every event that
-//! is not delivered and did not go elsewhere; a request that fails becomes one row at the address of its first event.
+//! is not delivered and did not go elsewhere; a request that fails becomes one row, at addresses that no other row has.
 
 use std::sync::Arc;
 
@@ -210,8 +210,14 @@ impl Lane {
         }
         let (kind, first, piece) = ended.flight.pieces[0];
         let first = self.rows(kind).loaded(first).expect("a row under way is loaded");
+        let (address, enqueued_first) = (first.piece(piece).0.address, first.enqueued_at);
         Put {
-            position: first.piece(piece).0.address,
+            // In an ordered lane it stands where its first event stood: nothing before that is left, so it is alone there.
+            position: if self.settings.ordered || ended.flight.pieces.len() == 1 {
+                address
+            } else {
+                batch::address_apart(ended.flight.identity.batch_id)
+            },
             from,
             events: ended.flight.events,
             is_in_place: whole.is_some(),
@@ -221,7 +227,7 @@ impl Lane {
             due_in: None,
             batch_id: Some(ended.flight.identity.batch_id),
             last_error: ended.attempted.error.clone(),
-            enqueued_at: enqueued_at.unwrap_or(first.enqueued_at),
+            enqueued_at: enqueued_at.unwrap_or(enqueued_first),
             traces: ended.flight.traces.clone(),
         }
     }
