@@ -1,7 +1,8 @@
 //! Batch: which stretch of a queued row a request carries, and the identity that follows from it.
 //!
-//! A row at position `p` with `n` events covers the addresses `p..p + n`. An event keeps its address through every
-//! split, so the identity of a request is a function of addresses alone.
+//! A row at position `p` with `n` events covers the addresses `p..p + n`, and no other queued row of its lane has one of them. An event keeps
+//! its address through every split, and gets a new one only when it is joined with events of other rows in a batch that failed: so the
+//! identity of a request is a function of addresses alone.
 
 use ring::digest::{Context, SHA256};
 use uuid::{Builder, Uuid};

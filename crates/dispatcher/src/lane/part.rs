@@ -1,4 +1,4 @@
-//! Part: what becomes of a request whose receiver told its events apart.
+//! Part: what becomes of a request whose receiver told its events apart, or refused it whole.
 //!
 //! Invariants: an event that was taken goes nowhere; those to be tried again are one row, at the address of the
 //! request; each that is refused is a dead letter of its own, at an address of the request's after that row.
@@ -11,7 +11,7 @@ use signalpost_core::body::Body;
 use signalpost_core::json;
 use signalpost_core::outcome::{EventOutcome, Outcome};
 
-use crate::lanes::action::{Bury, Put, Reason};
+use crate::lanes::action::{Bury, Moment, Put, Reason};
 
 /// What is left of a request.
 pub(super) struct Parts {
@@ -68,4 +68,30 @@ fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
         enqueued_at: whole.enqueued_at,
         traces: whole.traces.clone(),
     }
+}
+
+/// A batch that was refused, in two: each a batch of its own, to be sent at once.
+pub(super) fn halves(whole: &Put) -> [Put; 2] {
+    let count = batch::half(whole.events);
+    let payload = whole.payload.to_bytes();
+    let text = std::str::from_utf8(&payload).unwrap_or_default();
+    let last = json::elements(text).nth(count as usize - 1).unwrap_or_default();
+    let cut = last.as_ptr().addr().saturating_sub(text.as_ptr().addr()) + last.len();
+    let end = payload.len() - 1;
+    let half = |first: u32, events: u32, elements: Bytes| Put {
+        position: whole.position + i64::from(first),
+        from: whole.from.clone(),
+        events,
+        payload: Body::array([elements]),
+        is_in_place: false,
+        target: whole.target.as_ref().map(Arc::clone),
+        attempts: 0,
+        due_in: Some(Moment::ZERO),
+        batch_id: None,
+        last_error: whole.last_error.clone(),
+        enqueued_at: whole.enqueued_at,
+        traces: whole.traces.clone(),
+    };
+    let second = payload.slice((cut + 1).min(end)..end);
+    [half(0, count, payload.slice(1..cut)), half(count, whole.events - count, second)]
 }

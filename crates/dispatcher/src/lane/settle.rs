@@ -3,12 +3,9 @@
 //! Invariants: of one row, one settlement at a time is without an answer; what is put again carries every event that
 //! is not delivered and did not go elsewhere; a request that fails becomes one row, at addresses that no other row has.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use signalpost_core::batch::{self, Stretch};
 use signalpost_core::body::Body;
-use signalpost_core::json;
 use signalpost_core::outcome::Outcome;
 use signalpost_core::retry::Failed;
 use smallvec::SmallVec;
@@ -289,7 +286,7 @@ impl Lane {
         let policy = self.settings.retry;
         let reason = match ended.attempted.outcome {
             Outcome::Rejected { is_divisible: true } if failed.events > 1 => {
-                for mut half in halves(&failed) {
+                for mut half in part::halves(&failed) {
                     let stretch = Stretch { address: half.position, count: half.events };
                     half.batch_id = Some(batch::id(self.mapping_id, [stretch]));
                     self.schedule(half, settlement, settling, now);
@@ -398,30 +395,4 @@ impl Lane {
 fn stored_at(stored: &[Stretch], address: i64) -> Option<i64> {
     let has = |one: &&Stretch| (one.address..one.address + i64::from(one.count)).contains(&address);
     stored.iter().find(has).map(|one| one.address)
-}
-
-/// A batch that was refused, in two: each a batch of its own, to be sent at once.
-fn halves(whole: &Put) -> [Put; 2] {
-    let count = batch::half(whole.events);
-    let payload = whole.payload.to_bytes();
-    let text = std::str::from_utf8(&payload).unwrap_or_default();
-    let last = json::elements(text).nth(count as usize - 1).unwrap_or_default();
-    let cut = last.as_ptr().addr().saturating_sub(text.as_ptr().addr()) + last.len();
-    let end = payload.len() - 1;
-    let half = |first: u32, events: u32, elements: Bytes| Put {
-        position: whole.position + i64::from(first),
-        from: whole.from.clone(),
-        events,
-        payload: Body::array([elements]),
-        is_in_place: false,
-        target: whole.target.as_ref().map(Arc::clone),
-        attempts: 0,
-        due_in: Some(Moment::ZERO),
-        batch_id: None,
-        last_error: whole.last_error.clone(),
-        enqueued_at: whole.enqueued_at,
-        traces: whole.traces.clone(),
-    };
-    let second = payload.slice((cut + 1).min(end)..end);
-    [half(0, count, payload.slice(1..cut)), half(count, whole.events - count, second)]
 }
