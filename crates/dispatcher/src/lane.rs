@@ -153,7 +153,7 @@ impl Lane {
     }
 
     pub(crate) fn window(&self) -> u32 {
-        self.pace.window()
+        if self.breaker.is_doubtful() { 1 } else { self.pace.window() }
     }
 
     pub(crate) fn known_rows(&self) -> usize {

@@ -1,19 +1,27 @@
 //! Breaker: a receiver that fails all the time is probed, not hammered.
 //!
-//! Closed until a run of failures without a success; then open for a while, after which one request probes. Its
-//! success closes, its failure opens for twice as long.
+//! Closed until a run of failures without a success, a shorter one when each of them takes long; then open for a while, after
+//! which one request probes. Its success closes, its failure opens for twice as long.
 
 use std::time::Duration;
 
 use crate::lanes::action::Moment;
 
 const FAILURES_TO_OPEN: u32 = 10;
+/// Of a receiver that hangs each request costs its whole time-out, and memory for as long: fewer are enough, when they took so
+/// long together.
+const SLOW_FAILURES_TO_OPEN: u32 = 3;
+const SLOW_FAILURES_TOOK: Duration = Duration::from_secs(10);
+/// When failures took so long together, what comes next is asked for alone.
+const DOUBTFUL_AFTER: Duration = Duration::from_secs(3);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(crate) struct Breaker {
+    /// Since the last success, and how long these took together.
     failures: u32,
+    took: Duration,
     state: State,
 }
 
@@ -26,7 +34,7 @@ pub(crate) enum State {
 
 impl Breaker {
     pub(crate) fn new() -> Self {
-        Self { failures: 0, state: State::Closed }
+        Self { failures: 0, took: Duration::ZERO, state: State::Closed }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -65,17 +73,18 @@ impl Breaker {
 
     /// The receiver answered as it should; `true` when that closes the breaker.
     pub(crate) fn succeeded(&mut self) -> bool {
-        self.failures = 0;
+        (self.failures, self.took) = (0, Duration::ZERO);
         let was_open = !self.is_closed();
         self.state = State::Closed;
         was_open
     }
 
-    /// The receiver failed; `true` when that opens the breaker (again).
-    pub(crate) fn failed(&mut self, now: Moment, is_probe: bool, random: f64) -> bool {
+    /// The receiver failed, after so long; `true` when that opens the breaker (again).
+    pub(crate) fn failed(&mut self, now: Moment, took: Duration, is_probe: bool, random: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
+        self.took = self.took.saturating_add(took);
         let wait = match self.state {
-            State::Closed if self.failures >= FAILURES_TO_OPEN => FIRST_WAIT,
+            State::Closed if self.fails_all_the_time() => FIRST_WAIT,
             State::Probing { wait } if is_probe => (wait * 2).min(LONGEST_WAIT),
             // The rest of what was under way when it opened says nothing new.
             State::Closed | State::Open { .. } | State::Probing { .. } => return false,
@@ -83,6 +92,16 @@ impl Breaker {
         let until = now + wait.mul_f64(0.75 + 0.5 * random.clamp(0.0, 1.0));
         self.state = State::Open { until, wait };
         true
+    }
+
+    /// It may hang: one request at a time until it is known, so that few are lost to it and little memory.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.took >= DOUBTFUL_AFTER
+    }
+
+    fn fails_all_the_time(&self) -> bool {
+        self.failures >= FAILURES_TO_OPEN
+            || (self.failures >= SLOW_FAILURES_TO_OPEN && self.took >= SLOW_FAILURES_TOOK)
     }
 
     /// The probe proved nothing: another may be made.
@@ -101,12 +120,29 @@ mod tests {
         Duration::from_secs(secs)
     }
 
-    fn opened() -> Breaker {
+    /// After so many failures, each after so long, and whether the last of them opened it.
+    fn after(failures: u32, took: Duration) -> (Breaker, bool) {
         let mut breaker = Breaker::new();
-        let opened =
-            (0..FAILURES_TO_OPEN).map(|_| breaker.failed(at(0), false, 0.5)).filter(|opened| *opened).count();
-        assert_eq!(opened, 1);
+        let opened: Vec<bool> = (0..failures).map(|_| breaker.failed(at(0), took, false, 0.5)).collect();
+        assert!(!opened[..opened.len() - 1].contains(&true));
+        (breaker, opened[opened.len() - 1])
+    }
+
+    fn opened() -> Breaker {
+        let (breaker, is_open) = after(FAILURES_TO_OPEN, Duration::ZERO);
+        assert!(is_open);
         breaker
+    }
+
+    #[test]
+    fn three_time_outs_open_it_and_a_few_failures_at_once_do_not() {
+        assert!(after(3, at(10)).1);
+        assert!(!after(2, at(60)).1);
+        assert!(after(5, at(2)).1);
+        assert!(!after(9, at(1)).1);
+        let mut breaker = after(2, at(10)).0;
+        breaker.succeeded();
+        assert!(!breaker.failed(at(0), at(10), false, 0.5), "what was before a success is over");
     }
 
     #[test]
@@ -114,7 +150,7 @@ mod tests {
         let mut breaker = Breaker::new();
         for _ in 0..100 {
             for _ in 1..FAILURES_TO_OPEN {
-                assert!(!breaker.failed(at(0), false, 0.5));
+                assert!(!breaker.failed(at(0), Duration::ZERO, false, 0.5));
             }
             assert!(!breaker.succeeded());
         }
@@ -129,7 +165,7 @@ mod tests {
         for _ in 0..8 {
             assert!(breaker.permit(now).is_ok() && breaker.started());
             assert_eq!(breaker.permit(now), Err(None), "only one");
-            assert!(breaker.failed(now, true, 0.5));
+            assert!(breaker.failed(now, at(10), true, 0.5));
             let Err(Some(until)) = breaker.permit(now) else { panic!("open") };
             waits.push(until.saturating_sub(now).as_secs());
             now = until;
@@ -138,9 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn a_time_out_makes_it_doubtful_until_a_success() {
+        let mut breaker = after(1, at(10)).0;
+        assert!(breaker.is_doubtful() && breaker.permit(at(0)).is_ok());
+        breaker.succeeded();
+        assert!(!breaker.is_doubtful());
+        assert!(!after(9, Duration::from_millis(50)).0.is_doubtful());
+    }
+
+    #[test]
     fn what_was_under_way_when_it_opened_does_not_count() {
         let mut breaker = opened();
-        assert!(!breaker.failed(at(0), false, 0.5));
+        assert!(!breaker.failed(at(0), Duration::ZERO, false, 0.5));
         assert_eq!(breaker.permit(at(0)), Err(Some(at(1))));
     }
 

@@ -54,6 +54,7 @@ impl Lane {
                 return;
             }
             match self.pace.permit(cx.now) {
+                Permit::Now if self.breaker.is_doubtful() && !self.flights.is_empty() => return,
                 Permit::Now => {}
                 Permit::Full => return,
                 Permit::At(moment) => {

@@ -70,7 +70,7 @@ impl Lane {
                     if self.breaker.succeeded() {
                         self.pace.restart(cx.now);
                     }
-                } else if self.breaker.failed(cx.now, is_probe, random) {
+                } else if self.breaker.failed(cx.now, attempted.latency, is_probe, random) {
                     self.unload(cx);
                 }
             }

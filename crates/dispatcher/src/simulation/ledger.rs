@@ -54,6 +54,11 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// A rate is kept by the process's own clock: across a leap of it, nothing is known.
+    pub(super) fn leapt(&mut self, process: usize) {
+        self.starts.retain(|(sender, _), _| sender.process != process);
+    }
+
     pub(super) fn committed(&mut self, events: &[u64], now: Moment) {
         self.waiting_since.extend(events.iter().map(|event| (*event, now)));
     }

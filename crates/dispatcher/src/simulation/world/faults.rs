@@ -78,6 +78,7 @@ impl World {
             Disturbance::Leap => {
                 let lead = self.millis(10, 60_000);
                 self.processes[index].lead += lead;
+                self.ledger.leapt(index);
                 self.note(|| format!("the clock of process {index} leaps"));
                 self.after(0, 5, Happening::Step(index));
             }
