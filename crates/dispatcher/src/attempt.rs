@@ -1,5 +1,6 @@
 //! Attempt: one request from its events to what it proved.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use signalpost_core::outcome::{self, EventOutcome, Failure, Outcome};
 use signalpost_core::request::{InvalidRequest, OutboundRequest, Prepared};
 use signalpost_core::signature::Signers;
 use signalpost_core::target::Target;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::lanes::action::{Attempted, Request};
 use crate::trace::{self, TRACEPARENT};
@@ -18,6 +20,8 @@ use crate::transport::{Answer, Egress, NoAnswer, Transport};
 
 /// The status of an answer that may say something of each event.
 pub(crate) const MULTI_STATUS: u16 = 207;
+/// Bodies of so many bytes are signed in turn: that takes a tenth of a millisecond.
+const LARGE: usize = 100_000;
 /// So much of an answer is recorded.
 const RESPONSE_MAX: usize = 1024;
 /// So much of where a redirect points is told.
@@ -38,10 +42,31 @@ pub(crate) struct Route {
     pub(crate) egress: Egress,
 }
 
+/// Turns to sign: large bodies take half of the machine at most, so that the requests of others find a thread that is free.
+#[derive(Debug)]
+pub(crate) struct Signing(Semaphore);
+
+impl Signing {
+    pub(crate) fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self(Semaphore::new((threads / 2).max(1)))
+    }
+
+    /// Waits for its turn, when there is much to sign.
+    async fn turn(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes < LARGE { None } else { self.0.acquire().await.ok() }
+    }
+}
+
 /// Makes the request and says what it proved.
-pub(crate) async fn attempt(transport: &impl Transport, route: &Route, request: Request) -> Attempted {
+pub(crate) async fn attempt(
+    transport: &impl Transport,
+    route: &Route,
+    request: Request,
+    signing: &Signing,
+) -> Attempted {
     let span = trace::Span::begin(&request, route);
-    let attempted = make(transport, route, &request, span.as_ref()).await;
+    let attempted = make(transport, route, &request, span.as_ref(), signing).await;
     if let Some(span) = span {
         span.end(&attempted);
     }
@@ -53,9 +78,13 @@ async fn make(
     route: &Route,
     request: &Request,
     span: Option<&trace::Span>,
+    signing: &Signing,
 ) -> Attempted {
+    let turn = signing.turn(request.body.len()).await;
     let started = Instant::now();
-    let (body_bytes, result) = match prepare(route, request) {
+    let prepared = prepare(route, request);
+    drop(turn);
+    let (body_bytes, result) = match prepared {
         Ok(mut outbound) => {
             if route.passes_trace_on
                 && let Some(traceparent) = span.and_then(trace::Span::header)

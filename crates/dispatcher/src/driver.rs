@@ -16,25 +16,24 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use self::along::Along;
-use crate::attempt::{Routes, attempt};
+use crate::attempt::{Routes, Signing, attempt};
 use crate::catalog::Compiled;
 use crate::config::Config;
 use crate::decisions::{Decisions, Task};
 use crate::lane_states::{Counted, LaneStates};
 use crate::lanes::Limits;
-use crate::lanes::action::{
-    Action, Attempted, FoundRow, LoadedRow, Moment, Page, Report, Request, Settled, Settlement,
-};
+use crate::lanes::action::{Action, Attempted, FoundRow, LoadedRow, Moment, Page, Report, Request, Settled};
 use crate::metrics::{Beat, Metrics};
 use crate::outage::Outage;
 use crate::overflow::{Looked, Overflow};
 use crate::ownership::{self, Heartbeat};
+use crate::settler::Settlements;
 use crate::transport::Transport;
 
 mod along;
 mod asking;
 
-use asking::paged;
+use asking::{Turns, paged};
 
 /// Inputs taken together before acting on them.
 const INPUTS_MAX: usize = 512;
@@ -63,11 +62,13 @@ pub(crate) struct Driver<T> {
     queue: Queue,
     transport: Arc<T>,
     routes: Routes,
+    signing: Arc<Signing>,
     decisions: Decisions<Snapshot>,
     overflow: Overflow,
     lane_states: LaneStates,
     along: Along,
-    settlements: UnboundedSender<Settlement>,
+    turns: Arc<Turns>,
+    settlements: Settlements,
     inputs: UnboundedSender<Input>,
     outage: Arc<Outage>,
     metrics: Metrics,
@@ -87,7 +88,7 @@ pub(crate) struct Parts<T> {
     pub(crate) me: OwnerId,
     pub(crate) storage: Storage,
     pub(crate) transport: Arc<T>,
-    pub(crate) settlements: UnboundedSender<Settlement>,
+    pub(crate) settlements: Settlements,
     pub(crate) inputs: UnboundedSender<Input>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) metrics: Metrics,
@@ -110,7 +111,9 @@ impl<T: Transport> Driver<T> {
             overflow: Overflow::default(),
             lane_states: LaneStates::default(),
             along: Along::default(),
+            turns: Arc::default(),
             routes: Routes::new(),
+            signing: Arc::new(Signing::new()),
             unanswered_settlements: 0,
             views_at: Moment::ZERO,
             config: parts.config,
@@ -297,7 +300,7 @@ impl<T: Transport> Driver<T> {
                 Task::Act(Action::Settle(settlement)) => {
                     self.unanswered_settlements += 1;
                     self.lane_states.settling(&settlement);
-                    self.settlements.send(settlement).expect("the settler outlives the driver");
+                    self.settlements.hand_over(settlement);
                 }
                 Task::Act(Action::Load(load)) => match self.along.take(&load) {
                     Some(rows) => self.decisions.lanes.loaded(now, load.id, rows),
@@ -319,11 +322,11 @@ impl<T: Transport> Driver<T> {
         };
         let (transport, abort, metrics) =
             (Arc::clone(&self.transport), self.abort.clone(), self.metrics.clone());
-        let identity = request.identity;
+        let (identity, signing) = (request.identity, Arc::clone(&self.signing));
         self.tasks.spawn(async move {
             // A panic is that attempt's failure: its events must not be under way for ever.
             // Boxed, because some kilobytes would otherwise move with every layer around them.
-            let attempt = Box::pin(attempt(&*transport, &route, request));
+            let attempt = Box::pin(attempt(&*transport, &route, request, &signing));
             let attempt = AssertUnwindSafe(attempt).catch_unwind();
             let attempted = abort.run_until_cancelled(attempt).await.map(|ended| ended.unwrap_or_else(|_| panicked()));
             let report = attempted.map_or(Report::Cancelled, |attempted| {

@@ -44,7 +44,7 @@ use crate::driver::{Driver, Parts};
 use crate::housekeeping::Housekeeping;
 use crate::outage::Outage;
 use crate::redrive::Redriver;
-use crate::settler::Settler;
+use crate::settler::{Settlements, Settler};
 use crate::transport::{Client, InvalidProxy, Proxies, Transport, TransportError, system_lookup};
 
 /// How long giving the partitions back may take; otherwise their lease has to end.
@@ -108,21 +108,25 @@ pub async fn run_with(
     let tasks = TaskTracker::new();
     let outage = Arc::new(Outage::new(metrics.clone()));
     let (inputs, told) = unbounded_channel();
-    let (settlements, to_settle) = unbounded_channel();
+    let (settlements, to_settle) = Settlements::new();
+    let either = CancellationToken::new();
     let started = Instant::now();
     info!(dispatcher_id = %me.0, name = config.name, "dispatcher started");
 
-    let settler = Settler {
-        queue: storage.queue(),
-        me,
-        started,
-        settlements: to_settle,
-        answers: inputs.clone(),
-        outage: Arc::clone(&outage),
-        metrics: metrics.clone(),
-        over: over.clone(),
-    };
-    tasks.spawn(settler.run(config.clone()));
+    for settlements in to_settle {
+        let settler = Settler {
+            queue: storage.queue(),
+            me,
+            started,
+            settlements,
+            answers: inputs.clone(),
+            outage: Arc::clone(&outage),
+            metrics: metrics.clone(),
+            stop: either.clone(),
+            over: over.clone(),
+        };
+        tasks.spawn(settler.run(config.clone()));
+    }
     let watch = catalog::watch(
         config.clone(),
         storage.clone(),
@@ -136,7 +140,6 @@ pub async fn run_with(
         Housekeeping { store: storage.retention(), config: config.clone(), metrics: metrics.clone() };
     tasks.spawn(housekeeping.run(over.clone()));
     let redriver = Redriver::new(&storage, Arc::clone(&outage), metrics.clone());
-    let either = CancellationToken::new();
     tasks.spawn(redriver.run(storage.clone(), either.clone()));
     let (ended, surveys) = (over.clone(), survey::run(storage.queue(), me, metrics.clone()));
     tasks.spawn(async move { ended.run_until_cancelled(surveys).await });

@@ -1,5 +1,7 @@
 //! Settler: gathers settlements into few statements, and keeps them until Postgres has answered.
 //!
+//! There are two: one for what goes or stays where it is, one for what is written anew because its composition changed. That is a
+//! lot when requests to a receiver that hangs time out together, and nobody waits for it: it gives way to everything else.
 //! Invariant: a settlement that was handed over is answered exactly once, `Done` only after its commit.
 
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use chrono::DateTime;
 use signalpost_core::body::Body;
 use signalpost_storage as storage;
 use signalpost_storage::{AttemptLog, BuryReason, BuryRow, Hold, OwnerId, PutRow, Queue};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -24,6 +26,33 @@ const BYTES_MAX: usize = 1_000_000;
 /// While deliveries are gathered they are looked through so often for a settlement that something waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
+/// What writes so much rests this many times as long as it took, and less in proportion to what it writes.
+const REST: u32 = 4;
+/// One that took longer waited for Postgres.
+const REST_AFTER_MAX: Duration = Duration::from_millis(100);
+
+/// Where settlements are handed over.
+#[derive(Debug)]
+pub(crate) struct Settlements {
+    moving: UnboundedSender<Settlement>,
+    writing: UnboundedSender<Settlement>,
+}
+
+impl Settlements {
+    /// Both ways, and their ends.
+    pub(crate) fn new() -> (Self, [UnboundedReceiver<Settlement>; 2]) {
+        let (moving, moved) = unbounded_channel();
+        let (writing, written) = unbounded_channel();
+        (Self { moving, writing }, [moved, written])
+    }
+
+    /// The settlers have it, and will answer.
+    pub(crate) fn hand_over(&self, settlement: Settlement) {
+        let way = if written_bytes(&settlement) > 0 { &self.writing } else { &self.moving };
+        way.send(settlement).expect("the settlers outlive the driver");
+    }
+}
+
 pub(crate) struct Settler {
     pub(crate) queue: Queue,
     pub(crate) me: OwnerId,
@@ -32,12 +61,14 @@ pub(crate) struct Settler {
     pub(crate) answers: UnboundedSender<Input>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) metrics: Metrics,
+    /// The end is waited for: nothing gives way any more.
+    pub(crate) stop: CancellationToken,
     /// Nobody waits for the answers any more.
     pub(crate) over: CancellationToken,
 }
 
 impl Settler {
-    /// Runs until the driver lets go of its end, or it is over.
+    /// Runs until the driver lets go of the other end, or it is over.
     pub(crate) async fn run(mut self, config: Config) {
         let together = config.settle_max as usize;
         let mut gathered = Vec::with_capacity(together);
@@ -49,9 +80,12 @@ impl Settler {
             }
             while !gathered.is_empty() {
                 let rest = gathered.split_off(portion(&gathered));
-                if self.settle(std::mem::replace(&mut gathered, rest)).await.is_none() {
+                let part = std::mem::replace(&mut gathered, rest);
+                let (began, written) = (Instant::now(), part.iter().map(written_bytes).sum());
+                if self.settle(part).await.is_none() {
                     return;
                 }
+                self.stop.run_until_cancelled(rest_after(began.elapsed(), written)).await;
             }
             is_busy = !self.settlements.is_empty();
         }
@@ -77,6 +111,12 @@ impl Settler {
             self.metrics.settled(row, *answer == storage::Settled::Stale);
         }
     }
+}
+
+/// Lets others have the machine, after so many bytes were written in so long.
+async fn rest_after(took: Duration, written: usize) {
+    let percent = u32::try_from(written.min(BYTES_MAX) * 100 / BYTES_MAX).unwrap_or(100);
+    tokio::time::sleep(took.min(REST_AFTER_MAX) * REST * percent / 100).await;
 }
 
 /// Waits for more of them, up to `together`, for as long as nothing waits for those that are there.
@@ -219,7 +259,6 @@ fn count(count: u32) -> i32 {
 mod tests {
     use bytes::Bytes;
     use smallvec::SmallVec;
-    use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
 
@@ -302,5 +341,33 @@ mod tests {
     fn what_stays_where_it_is_is_not_written() {
         let all = [1, 2].map(|id| settlement(id, &[BYTES_MAX], true));
         assert_eq!(portion(&all), 2);
+    }
+
+    #[test]
+    fn what_is_written_anew_keeps_nothing_else_waiting() {
+        let (settlements, [mut moved, mut written]) = Settlements::new();
+        for (id, put, is_in_place) in
+            [(1, &[BYTES_MAX][..], false), (2, &[BYTES_MAX], true), (3, &[], false), (4, &[1], false)]
+        {
+            settlements.hand_over(settlement(id, put, is_in_place));
+        }
+        let ids = |way: &mut UnboundedReceiver<Settlement>| {
+            std::iter::from_fn(|| way.try_recv().ok()).map(|settlement| settlement.id).collect::<Vec<_>>()
+        };
+        assert_eq!((ids(&mut moved), ids(&mut written)), (vec![2, 3], vec![1, 4]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writing_rests_by_how_much_it_wrote() {
+        let rested = async |took, written| {
+            let began = tokio::time::Instant::now();
+            rest_after(Duration::from_millis(took), written).await;
+            began.elapsed().as_millis()
+        };
+        assert_eq!(rested(5, BYTES_MAX).await, 20);
+        assert_eq!(rested(5, BYTES_MAX * 4).await, 20);
+        assert_eq!(rested(5, BYTES_MAX / 2).await, 10);
+        assert_eq!(rested(5, 800).await, 0);
+        assert_eq!(rested(60_000, BYTES_MAX).await, 400);
     }
 }

@@ -136,6 +136,8 @@ async fn once(shape: Shape, events: &Arc<Events>) -> Result<Run> {
         let rows: Vec<NewBatch> = (0..shape.backlog_rows).map(|_| row(*lane, 0..150, events)).collect();
         stand.storage.queue().enqueue(&rows, &[]).await?;
     }
+    // So that what was just queued is not written out while the lanes are measured.
+    sqlx::raw_sql("CHECKPOINT").execute(stand.storage.pool()).await?;
 
     let queued = flow(&stand, shape, &healthy, &hanging, events).await?;
     let all = queued.len() as u64;

@@ -54,7 +54,7 @@ mod tests {
     }
 
     fn load(positions: &[i64]) -> Load {
-        Load { id: 1, keys: positions.iter().map(|position| (1, *position)).collect() }
+        Load { id: 1, is_first: true, keys: positions.iter().map(|position| (1, *position)).collect() }
     }
 
     #[test]

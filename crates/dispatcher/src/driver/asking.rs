@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalpost_storage::{Found, OwnerId, Queue, Row, Snapshot, StorageError};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{Driver, Input};
@@ -18,6 +19,25 @@ use crate::transport::Transport;
 
 /// Due retries asked for at a time.
 const DUE_MAX: i64 = 1000;
+
+/// Readings of each kind that are asked for at a time: when much memory comes free at once, hundreds of lanes would read more,
+/// and who else asks would wait for a connection, and for Postgres.
+const READINGS_MAX: usize = 2;
+
+/// Whose turn it is to read.
+#[derive(Debug)]
+pub(super) struct Turns {
+    first_loads: Semaphore,
+    further_loads: Semaphore,
+    pages: Semaphore,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let [first_loads, further_loads, pages] = std::array::from_fn(|_| Semaphore::new(READINGS_MAX));
+        Self { first_loads, further_loads, pages }
+    }
+}
 
 /// What a question to Postgres needs to be asked until it is answered.
 struct Asking {
@@ -81,17 +101,20 @@ impl<T: Transport> Driver<T> {
     }
 
     pub(super) fn load(&self, load: Load) {
-        let queue = self.queue.clone();
+        let (queue, turns) = (self.queue.clone(), Arc::clone(&self.turns));
         self.ask(|asking| async move {
+            let turns = if load.is_first { &turns.first_loads } else { &turns.further_loads };
+            let _turn = turns.acquire().await.ok()?;
             let rows = asking.persist("load rows", || queue.load(&load.keys)).await?;
             Some(Input::Loaded(load.id, rows.into_iter().map(loaded).collect()))
         });
     }
 
     pub(super) fn page(&self, page: Page) {
-        let queue = self.queue.clone();
+        let (queue, turns) = (self.queue.clone(), Arc::clone(&self.turns));
         let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
         self.ask(|asking| async move {
+            let _turn = turns.pages.acquire().await.ok()?;
             let read = || queue.page(page.mapping_id, page.after, limit, page.include_scheduled);
             let rows = asking.persist("page a lane", read).await?;
             Some(Input::Paged(page, rows.iter().map(paged).collect()))

@@ -85,7 +85,11 @@ impl Lane {
         if self.breaker.permit(cx.now).is_err() {
             return;
         }
-        let requests = self.pace.free() + AHEAD;
+        let requests = if self.breaker.is_doubtful() {
+            u32::from(self.flights.is_empty())
+        } else {
+            self.pace.free() + AHEAD
+        };
         while self.retries_ahead < requests && self.load_retry(cx) {}
         let (events, bytes) = match self.settings.batching {
             Some(batching) => {
@@ -149,13 +153,9 @@ impl Lane {
         }
         self.held_bytes += bytes;
         cx.loaded_bytes += bytes;
-        cx.loads.push(LoadKey {
-            mapping_id: self.mapping_id,
-            generation: self.generation,
-            kind,
-            position,
-            bytes,
-        });
+        let (mapping_id, generation) = (self.mapping_id, self.generation);
+        let loads = if is_first { &mut cx.first_loads } else { &mut cx.further_loads };
+        loads.push(LoadKey { mapping_id, generation, kind, position, bytes });
         true
     }
 

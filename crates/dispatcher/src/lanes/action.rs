@@ -292,6 +292,8 @@ pub struct Bury {
 pub struct Load {
     /// To answer by.
     pub id: u64,
+    /// Of lanes that have nothing in memory: what others load meanwhile must not keep them waiting.
+    pub is_first: bool,
     /// Mapping and position.
     pub keys: Vec<(i64, i64)>,
 }

@@ -72,7 +72,9 @@ pub(crate) struct Context {
     pub(crate) now: Moment,
     pub(crate) limits: Limits,
     pub(crate) actions: VecDeque<Action>,
-    pub(crate) loads: Vec<LoadKey>,
+    /// Rows to be loaded, of lanes that have none in memory, and of all others.
+    pub(crate) first_loads: Vec<LoadKey>,
+    pub(crate) further_loads: Vec<LoadKey>,
     pub(crate) loaded_bytes: usize,
     pub(crate) unsettled: usize,
     /// When to look for due retries.
@@ -86,7 +88,8 @@ impl Context {
             now: Moment::ZERO,
             limits,
             actions: VecDeque::new(),
-            loads: Vec::new(),
+            first_loads: Vec::new(),
+            further_loads: Vec::new(),
             loaded_bytes: 0,
             unsettled: 0,
             find_due_at: Moment::ZERO,

@@ -106,8 +106,10 @@ impl Lanes {
     }
 
     pub(super) fn next_load(&mut self) -> Option<Action> {
+        let is_first = !self.cx.first_loads.is_empty();
+        let wanted = if is_first { &mut self.cx.first_loads } else { &mut self.cx.further_loads };
         let mut bytes = 0;
-        let count = self.cx.loads.iter().take(LOAD_ROWS_MAX).take_while(|key| {
+        let count = wanted.iter().take(LOAD_ROWS_MAX).take_while(|key| {
             let fits = bytes == 0 || bytes + key.bytes <= LOAD_BYTES_MAX;
             bytes += key.bytes.max(1);
             fits
@@ -116,9 +118,10 @@ impl Lanes {
         if count == 0 {
             return None;
         }
-        let keys: Vec<LoadKey> = self.cx.loads.drain(..count).collect();
+        let keys: Vec<LoadKey> = wanted.drain(..count).collect();
         let load = Load {
             id: self.cx.next_id(),
+            is_first,
             keys: keys.iter().map(|key| (key.mapping_id, key.position)).collect(),
         };
         self.loads.insert(load.id, (self.cx.now, keys));
