@@ -18,8 +18,8 @@ const POLL_FIRST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and few exist at a time")]
 pub(crate) enum Task<S> {
-    /// Say that we live, and give these partitions back.
-    Beat { releasing: Vec<i16> },
+    /// Say that we live, and whether we take anything; and give these partitions back.
+    Beat { releasing: Vec<i16>, is_stopping: bool },
     /// Look for rows of these partitions that became visible since.
     Look { since: S, partitions: Vec<i16> },
     /// Find out which lanes of these partitions have anything.
@@ -139,13 +139,12 @@ impl<S: Clone> Decisions<S> {
     }
 
     fn beat(&mut self, now: Moment) {
-        // When stopping everything is given back at the end, at once.
-        let releasing = if self.is_stopping { Vec::new() } else { self.lanes.drained_partitions() };
+        let releasing = self.lanes.drained_partitions();
         if !releasing.is_empty() {
             self.ownership.hint();
         }
         if self.is_configured && self.ownership.begin(now) {
-            self.tasks.push_back(Task::Beat { releasing });
+            self.tasks.push_back(Task::Beat { releasing, is_stopping: self.is_stopping });
         }
     }
 

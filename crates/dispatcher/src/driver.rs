@@ -290,7 +290,7 @@ impl<T: Transport> Driver<T> {
     fn act(&mut self, now: Moment) {
         while let Some(task) = self.decisions.next_task() {
             match task {
-                Task::Beat { releasing } => self.beat(now, releasing),
+                Task::Beat { releasing, is_stopping } => self.beat(now, releasing, is_stopping),
                 Task::Look { since, partitions } => self.look(since, partitions),
                 Task::LookBehind(partitions) | Task::Act(Action::Backlog(partitions)) => {
                     self.lane_states.acquired(&partitions);

@@ -1,15 +1,15 @@
 -- heartbeat: dispatcher $1 named $2 is alive; gives back partitions $4, renews the others for $3, takes what is free or
--- expired up to its fair share. At least one row, which carries the share; of each partition, for how long no request that
+-- expired up to its fair share among those that do not stop, which is none when it stops ($5). At least one row, which carries the share; of each partition, for how long no request that
 -- was not recorded can have been made. Index: partitions_pkey. Locks: the partitions,
 -- skipping those that another dispatcher is taking.
 WITH me AS (
-    INSERT INTO signalpost.dispatchers (id, name) VALUES ($1, $2)
-    ON CONFLICT (id) DO UPDATE SET seen_at = now()
+    INSERT INTO signalpost.dispatchers (id, name, is_stopping) VALUES ($1, $2, $5)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), is_stopping = excluded.is_stopping
 ), buried AS (
     DELETE FROM signalpost.dispatchers WHERE id <> $1 AND seen_at < now() - 20 * $3::interval
 ), fair AS (
-    SELECT ceil(64.0 / (count(*) + 1))::integer AS share
-    FROM signalpost.dispatchers WHERE id <> $1 AND seen_at > now() - $3::interval
+    SELECT CASE WHEN $5 THEN 0 ELSE ceil(64.0 / (count(*) + 1))::integer END AS share
+    FROM signalpost.dispatchers WHERE id <> $1 AND seen_at > now() - $3::interval AND NOT is_stopping
 ), mine AS (
     SELECT number FROM signalpost.partitions WHERE owner = $1 AND number <> ALL ($4::smallint[])
 ), free AS (

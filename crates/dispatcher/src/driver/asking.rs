@@ -56,11 +56,12 @@ impl Asking {
 }
 
 impl<T: Transport> Driver<T> {
-    pub(super) fn beat(&self, now: Moment, releasing: Vec<i16>) {
+    pub(super) fn beat(&self, now: Moment, releasing: Vec<i16>, is_stopping: bool) {
         let (store, me, name) = (self.storage.ownership(), self.me, self.config.name.clone());
         let (lease, patience) = (self.config.lease, self.decisions.patience());
         self.ask(|_| async move {
-            let answer = tokio::time::timeout(patience, store.heartbeat(me, &name, lease, &releasing)).await;
+            let beat = store.heartbeat(me, &name, lease, &releasing, is_stopping);
+            let answer = tokio::time::timeout(patience, beat).await;
             Some(Input::Beaten(Heartbeat { sent_at: now, released: releasing, result: answer.ok() }))
         });
     }

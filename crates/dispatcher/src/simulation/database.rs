@@ -31,6 +31,13 @@ pub(super) struct DbRow {
     number: u64,
 }
 
+/// What a dispatcher's last heartbeat said.
+#[derive(Debug, Clone)]
+struct Alive {
+    seen_at: Duration,
+    is_stopping: bool,
+}
+
 #[derive(Debug, Clone, Default)]
 struct Partition {
     owner: Option<usize>,
@@ -51,7 +58,7 @@ pub(super) struct Database {
     pub(super) rows: BTreeMap<(i64, i64), DbRow>,
     pub(super) buried: Vec<u64>,
     partitions: Vec<Partition>,
-    alive: BTreeMap<usize, Duration>,
+    alive: BTreeMap<usize, Alive>,
     commits: u64,
     defect: Option<Defect>,
     now: Moment,
@@ -116,11 +123,14 @@ impl Database {
     }
 
     /// As the statement does: renews, gives back, takes what is free up to the fair share.
-    pub(super) fn heartbeat(&mut self, me: usize, releasing: &[i16]) -> Vec<Owned> {
+    pub(super) fn heartbeat(&mut self, me: usize, releasing: &[i16], is_stopping: bool) -> Vec<Owned> {
         let now = self.clock();
-        let others = self.alive.iter().filter(|(id, seen)| **id != me && **seen > now.saturating_sub(LEASE));
-        let share = self.partitions.len().div_ceil(others.count() + 1);
-        self.alive.insert(me, now);
+        let counts = |(id, one): &(&usize, &Alive)| {
+            **id != me && one.seen_at > now.saturating_sub(LEASE) && !one.is_stopping
+        };
+        let others = self.alive.iter().filter(counts).count();
+        let share = if is_stopping { 0 } else { self.partitions.len().div_ceil(others + 1) };
+        self.alive.insert(me, Alive { seen_at: now, is_stopping });
         let is_released = |number: usize| releasing.iter().any(|one| usize::try_from(*one) == Ok(number));
         let is_kept = |(number, one): &(usize, &Partition)| one.owner == Some(me) && !is_released(*number);
         let mut free = share.saturating_sub(self.partitions.iter().enumerate().filter(is_kept).count());

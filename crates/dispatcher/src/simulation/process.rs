@@ -24,7 +24,7 @@ pub(super) enum State {
 /// Something asked of Postgres.
 #[derive(Debug, Clone)]
 pub(super) enum Question {
-    Beat { sent_at: Moment, releasing: Vec<i16> },
+    Beat { sent_at: Moment, releasing: Vec<i16>, is_stopping: bool },
     Look { since: Seen, partitions: Vec<i16> },
     LookBehind(Vec<i16>),
     Page(Page),

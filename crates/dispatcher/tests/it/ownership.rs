@@ -1,8 +1,9 @@
 //! Two dispatchers and one queue.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use signalpost_testkit::{Answer, eventually, receiver};
+use signalpost_testkit::{Answer, Recorded, eventually, receiver};
 
 use crate::support::{Setup, mapping, numbers};
 
@@ -48,6 +49,32 @@ async fn when_one_dies_the_other_takes_over_after_the_lease_and_says_so() {
     assert_eq!(requests[1].header("x-signalpost-maybe-repeated"), Some("true"));
     world.empty().await;
     heir.stop().await;
+}
+
+#[tokio::test]
+async fn while_one_that_stops_waits_for_a_slow_receiver_another_goes_on_with_the_other_lanes() {
+    let (slow, works) = (receiver().await, receiver().await);
+    slow.script(|_| Answer::status(200).after(Duration::from_secs(4)));
+    let world = Setup::to(&slow.url("/"), false).and(mapping(&works.url("/"), false)).start().await;
+    let old = world.dispatcher();
+    world.queue(0, 0..1).await;
+    slow.wait_for(1).await;
+    let stopping = async {
+        old.stop().await;
+        works.requests().len()
+    };
+    let next = async {
+        let next = world.dispatcher();
+        world.queue(1, 1..2).await;
+        next
+    };
+    let (arrived_before_the_end, next) = tokio::join!(stopping, next);
+    assert_eq!(arrived_before_the_end, 1);
+    world.empty().await;
+    next.stop().await;
+    let repeated = |request: &Recorded| request.header("x-signalpost-maybe-repeated").is_some();
+    assert_eq!((slow.requests().len(), works.requests().len()), (1, 1));
+    assert!(!works.requests().iter().chain(&slow.requests()).any(repeated));
 }
 
 #[tokio::test]

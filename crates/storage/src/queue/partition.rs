@@ -56,17 +56,19 @@ impl OwnershipStore {
     }
 
     /// Says that `me` is alive, gives back `releasing`, renews what it holds for `lease` from now, and takes free
-    /// partitions, and those whose lease ran out, up to its fair share among the dispatchers that are alive.
+    /// partitions, and those whose lease ran out, up to its fair share among the dispatchers that are alive and do not stop;
+    /// none, when it stops itself.
     pub async fn heartbeat(
         &self,
         me: OwnerId,
         name: &str,
         lease: Duration,
         releasing: &[i16],
+        is_stopping: bool,
     ) -> Result<Owned, StorageError> {
         let lease =
             PgInterval::try_from(lease).expect("a lease is whole microseconds and far below 2^63 of them");
-        let rows = sqlx::query_file!("queries/heartbeat.sql", me.0, name, lease, releasing)
+        let rows = sqlx::query_file!("queries/heartbeat.sql", me.0, name, lease, releasing, is_stopping)
             .fetch_all(&self.pool)
             .await?;
         if !releasing.is_empty() {

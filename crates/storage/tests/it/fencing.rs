@@ -65,7 +65,8 @@ async fn a_new_owner_passes_over_what_is_being_settled_and_a_heartbeat_does_not_
     .fetch_all(&mut *settling)
     .await
     .unwrap();
-    let renewed = storage.ownership().heartbeat(me, "me", std::time::Duration::ZERO, &[]).await.unwrap();
+    let renewed =
+        storage.ownership().heartbeat(me, "me", std::time::Duration::ZERO, &[], false).await.unwrap();
     assert_eq!(renewed.holds.len(), 64, "renewing does not wait");
     sqlx::raw_sql("DELETE FROM signalpost.dispatchers").execute(storage.pool()).await.unwrap();
     let (_, other) = owner(&storage, LEASE).await;

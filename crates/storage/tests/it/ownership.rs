@@ -14,11 +14,11 @@ async fn one_dispatcher_owns_everything_and_two_share_evenly() {
     let (second, holds) = owner(&storage, LEASE).await;
     assert!(holds.is_empty(), "nothing is free yet");
 
-    let owned = ownership.heartbeat(first, "first", LEASE, &[]).await.unwrap();
+    let owned = ownership.heartbeat(first, "first", LEASE, &[], false).await.unwrap();
     assert_eq!((owned.holds.len(), owned.surplus.len()), (64, 32));
-    let kept = ownership.heartbeat(first, "first", LEASE, &owned.surplus).await.unwrap();
+    let kept = ownership.heartbeat(first, "first", LEASE, &owned.surplus, false).await.unwrap();
     assert_eq!((kept.holds.len(), kept.surplus.len()), (32, 0));
-    let taken = ownership.heartbeat(second, "second", LEASE, &[]).await.unwrap();
+    let taken = ownership.heartbeat(second, "second", LEASE, &[], false).await.unwrap();
     assert_eq!((taken.holds.len(), taken.taken_over.len()), (32, 0));
 }
 
@@ -26,7 +26,8 @@ async fn one_dispatcher_owns_everything_and_two_share_evenly() {
 async fn what_a_dead_dispatcher_held_is_taken_over_when_its_lease_ends() {
     let storage = storage().await;
     dead_owner(&storage).await;
-    let owned = storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[]).await.unwrap();
+    let owned =
+        storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[], false).await.unwrap();
     assert_eq!((owned.holds.len(), owned.taken_over.len()), (64, 64));
     assert!(owned.holds.iter().all(|hold| hold.epoch == 2));
 }
@@ -36,15 +37,33 @@ async fn what_is_given_back_is_free_at_once_and_not_taken_over() {
     let storage = storage().await;
     let (first, _) = owner(&storage, LEASE).await;
     storage.ownership().release_all(first, false).await.unwrap();
-    let owned = storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[]).await.unwrap();
+    let owned =
+        storage.ownership().heartbeat(OwnerId(Uuid::new_v4()), "next", LEASE, &[], false).await.unwrap();
     assert_eq!((owned.holds.len(), owned.taken_over.len()), (64, 0));
+}
+
+#[tokio::test]
+async fn one_that_stops_takes_nothing_and_what_it_gives_back_is_for_the_others() {
+    let storage = storage().await;
+    let ownership = storage.ownership();
+    let (first, _) = owner(&storage, LEASE).await;
+    let idle: Vec<i16> = (1..64).collect();
+    let stopping = ownership.heartbeat(first, "first", LEASE, &idle, true).await.unwrap();
+    assert_eq!((stopping.holds.len(), stopping.surplus.len()), (1, 1));
+    let second = OwnerId(Uuid::new_v4());
+    let taken = ownership.heartbeat(second, "second", LEASE, &[], false).await.unwrap();
+    assert_eq!((taken.holds.len(), taken.surplus.len(), taken.taken_over.len()), (63, 0, 0));
+    let stopping = ownership.heartbeat(first, "first", LEASE, &[0], true).await.unwrap();
+    assert!(stopping.holds.is_empty());
+    let all = ownership.heartbeat(second, "second", LEASE, &[], false).await.unwrap();
+    assert_eq!(all.holds.len(), 64);
 }
 
 #[tokio::test]
 async fn a_heartbeat_of_an_owner_keeps_its_epochs() {
     let storage = storage().await;
     let (me, before) = owner(&storage, LEASE).await;
-    let after = storage.ownership().heartbeat(me, "me", LEASE, &[]).await.unwrap();
+    let after = storage.ownership().heartbeat(me, "me", LEASE, &[], false).await.unwrap();
     assert_eq!(before, after.holds);
 }
 
@@ -54,7 +73,7 @@ async fn what_an_owner_may_have_sent_unrecorded_is_known_to_every_owner_after_it
     dead_owner(&storage).await;
     let next = async |releasing| {
         let me = OwnerId(Uuid::new_v4());
-        let owned = storage.ownership().heartbeat(me, "next", LEASE, &[]).await.unwrap();
+        let owned = storage.ownership().heartbeat(me, "next", LEASE, &[], false).await.unwrap();
         storage.ownership().release_all(me, releasing).await.unwrap();
         owned.maybe_repeated
     };

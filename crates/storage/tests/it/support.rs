@@ -43,7 +43,7 @@ pub(crate) async fn count(storage: &Storage, table: &str) -> i64 {
 
 pub(crate) async fn owner(storage: &Storage, lease: Duration) -> (OwnerId, Vec<Hold>) {
     let me = OwnerId(Uuid::new_v4());
-    let owned = storage.ownership().heartbeat(me, "test", lease, &[]).await.unwrap();
+    let owned = storage.ownership().heartbeat(me, "test", lease, &[], false).await.unwrap();
     (me, owned.holds)
 }
 

@@ -116,7 +116,7 @@ impl World {
                     self.after(0, 5, Happening::Tell(index, Told::Ask(question)));
                     continue;
                 }
-                Task::Beat { releasing } => Question::Beat { sent_at, releasing },
+                Task::Beat { releasing, is_stopping } => Question::Beat { sent_at, releasing, is_stopping },
                 Task::Look { since, partitions } => Question::Look { since, partitions },
                 Task::LookBehind(partitions) | Task::Act(Action::Backlog(partitions)) => {
                     Question::LookBehind(partitions)

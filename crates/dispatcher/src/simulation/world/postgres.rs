@@ -33,8 +33,8 @@ impl World {
     fn answer(&mut self, index: usize, question: Question) -> Result<Option<Told>, String> {
         let database = self.database.at(self.now);
         Ok(Some(match question {
-            Question::Beat { sent_at, releasing } => {
-                let owned = database.heartbeat(index, &releasing);
+            Question::Beat { sent_at, releasing, is_stopping } => {
+                let owned = database.heartbeat(index, &releasing, is_stopping);
                 if !releasing.is_empty() {
                     self.hint(|| Told::Partitions);
                 }
