@@ -320,8 +320,8 @@ impl<T: Transport> Driver<T> {
             _ = inputs.send(Input::Reported(id, Report::Cancelled));
             return;
         };
-        let (transport, abort, metrics) =
-            (Arc::clone(&self.transport), self.abort.clone(), self.metrics.clone());
+        let (transport, abort, attempts) =
+            (Arc::clone(&self.transport), self.abort.clone(), Arc::clone(&self.metrics.attempts));
         let (identity, signing) = (request.identity, Arc::clone(&self.signing));
         self.tasks.spawn(async move {
             // A panic is that attempt's failure: its events must not be under way for ever.
@@ -330,7 +330,7 @@ impl<T: Transport> Driver<T> {
             let attempt = AssertUnwindSafe(attempt).catch_unwind();
             let attempted = abort.run_until_cancelled(attempt).await.map(|ended| ended.unwrap_or_else(|_| panicked()));
             let report = attempted.map_or(Report::Cancelled, |attempted| {
-                metrics.attempted(&attempted, events);
+                attempts.made(&attempted, events);
                 debug!(
                     mapping = &*route.name, batch_id = %identity.batch_id, attempt = identity.attempt, events,
                     outcome = attempted.outcome.as_str(), status = attempted.status, error = attempted.error, "attempted"

@@ -158,10 +158,9 @@ impl Lanes {
         self.by_mapping.values().all(Lane::is_quiet)
     }
 
-    /// Partitions over our share in which nothing is under way any more: they may be given back.
+    /// Partitions over our share, or all when stopping, in which nothing is under way any more: they may be given back.
     pub fn drained_partitions(&self) -> Vec<i16> {
-        let mut leaving = self.partitions.leaving().peekable();
-        if leaving.peek().is_none() {
+        if !self.partitions.is_any_leaving() {
             return Vec::new();
         }
         let busy: HashSet<i16> = self
@@ -170,7 +169,7 @@ impl Lanes {
             .filter(|(_, lane)| !lane.is_quiet())
             .map(|(id, _)| partition_of(*id))
             .collect();
-        leaving.filter(|partition| !busy.contains(partition)).collect()
+        self.partitions.leaving().filter(|partition| !busy.contains(partition)).collect()
     }
 
     /// Drained partitions were given back.

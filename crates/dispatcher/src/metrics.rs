@@ -8,12 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use signalpost_core::outcome::Outcome;
 use signalpost_storage::{BuryReason, Settlement, Survey};
 use signalpost_telemetry::metrics::{LANES_SHOWN_MAX, OfMapping, OfOutcome, OfReason};
 
 use crate::lanes::LaneView;
-use crate::lanes::action::Attempted;
 
 mod groups;
 mod pulse;
@@ -68,7 +66,7 @@ type Names = HashMap<i64, Arc<str>>;
 /// The dispatcher's metrics. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    attempts: Attempts,
+    pub(crate) attempts: Arc<Attempts>,
     pub(crate) settlements: Settlements,
     pub(crate) ownership: Ownership,
     pub(crate) memory: Memory,
@@ -153,18 +151,6 @@ impl Metrics {
 
     pub(crate) fn dropped(&self, what: Dropped, count: u64) {
         self.housekeeping.dropped.get_or_create(&OfDropped { what: what.as_str() }).inc_by(count);
-    }
-
-    pub(crate) fn attempted(&self, attempted: &Attempted, events: u32) {
-        let label = |outcome: Outcome| OfOutcome { outcome: outcome.as_str() };
-        self.attempts.count.get_or_create(&label(attempted.outcome)).inc();
-        if attempted.each.is_empty() {
-            self.attempts.events.get_or_create(&label(attempted.outcome)).inc_by(u64::from(events));
-        }
-        for event in &attempted.each {
-            self.attempts.events.get_or_create(&label(event.outcome)).inc();
-        }
-        self.attempts.duration.observe(attempted.latency.as_secs_f64());
     }
 
     /// Shows the lanes that are in memory, and only those: with most under way or waiting first.

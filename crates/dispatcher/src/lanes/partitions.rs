@@ -15,6 +15,8 @@ struct Partition {
 #[derive(Debug, Default)]
 pub(crate) struct Partitions {
     owned: BTreeMap<i16, Partition>,
+    /// How many of them are leaving.
+    leaving: usize,
     is_suspended: bool,
 }
 
@@ -57,6 +59,7 @@ impl Partitions {
             // Once leaving, always: its lanes have let go of what they knew. It can be acquired anew when given back.
             known.is_leaving |= own.is_surplus || is_stopping;
         }
+        self.count_leaving();
         change
     }
 
@@ -69,10 +72,20 @@ impl Partitions {
         for partition in self.owned.values_mut() {
             partition.is_leaving = true;
         }
+        self.count_leaving();
     }
 
     pub(crate) fn forget(&mut self, number: i16) {
         self.owned.remove(&number);
+        self.count_leaving();
+    }
+
+    fn count_leaving(&mut self) {
+        self.leaving = self.owned.values().filter(|partition| partition.is_leaving).count();
+    }
+
+    pub(crate) fn is_any_leaving(&self) -> bool {
+        self.leaving > 0
     }
 
     pub(crate) fn numbers(&self) -> Vec<i16> {

@@ -7,16 +7,18 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use signalpost_core::outcome::Outcome;
 use signalpost_storage::BuryReason;
 use signalpost_telemetry::metrics::{Buckets, Make as _, OfMapping, OfOutcome, OfReason, begin};
 
 use super::{Arc, BEATS, Dropped, Metrics, OUTCOMES, OfDropped, Pulse, REASONS, RwLock};
+use crate::lanes::action::Attempted;
 
 /// Buckets of every duration.
 const BUCKETS: u16 = 18;
 
 /// Requests and what came of them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Attempts {
     pub(crate) count: Family<OfOutcome, Counter>,
     pub(crate) events: Family<OfOutcome, Counter>,
@@ -34,6 +36,19 @@ impl Attempts {
                 "From starting a request to knowing its outcome",
             ),
         }
+    }
+
+    /// An attempt is over.
+    pub(crate) fn made(&self, attempted: &Attempted, events: u32) {
+        let label = |outcome: Outcome| OfOutcome { outcome: outcome.as_str() };
+        self.count.get_or_create(&label(attempted.outcome)).inc();
+        if attempted.each.is_empty() {
+            self.events.get_or_create(&label(attempted.outcome)).inc_by(u64::from(events));
+        }
+        for event in &attempted.each {
+            self.events.get_or_create(&label(event.outcome)).inc();
+        }
+        self.duration.observe(attempted.latency.as_secs_f64());
     }
 }
 
@@ -187,7 +202,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let ours = registry.sub_registry_with_prefix("signalpost_dispatcher");
         let metrics = Self {
-            attempts: Attempts::register(ours),
+            attempts: Arc::new(Attempts::register(ours)),
             settlements: Settlements::register(ours),
             ownership: Ownership::register(ours),
             memory: Memory::register(ours),
