@@ -209,6 +209,9 @@ impl Lanes {
     pub fn reported(&mut self, now: Moment, request: u64, report: Report, random: f64) {
         self.cx.now = now;
         let Some(mapping_id) = self.requests.remove(&request) else { return };
+        if matches!(report, Report::Cancelled) {
+            self.partitions.cut_off(partition_of(mapping_id));
+        }
         if let Some(right) = self.partitions.right(partition_of(mapping_id))
             && let Some(lane) = self.by_mapping.get_mut(&mapping_id)
         {

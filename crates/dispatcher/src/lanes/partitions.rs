@@ -9,6 +9,8 @@ use super::context::{Before, Right};
 struct Partition {
     epoch: i64,
     is_leaving: bool,
+    /// A request was cut off: it may have arrived, and whoever owns it next has to be told.
+    is_cut_off: bool,
     maybe_repeated: Option<Before>,
 }
 
@@ -53,6 +55,7 @@ impl Partitions {
                 Partition {
                     epoch: own.epoch,
                     is_leaving: false,
+                    is_cut_off: false,
                     maybe_repeated: own.maybe_repeated.map(|ago| Before { noted_at: now, ago }),
                 }
             });
@@ -92,8 +95,17 @@ impl Partitions {
         self.owned.iter().filter(|(_, partition)| !partition.is_leaving).map(|(number, _)| *number).collect()
     }
 
+    /// A request of this one was cut off.
+    pub(crate) fn cut_off(&mut self, number: i16) {
+        if let Some(partition) = self.owned.get_mut(&number) {
+            partition.is_cut_off = true;
+        }
+    }
+
+    /// To be given back once nothing is under way in them. One in which something was cut off is given back at the end, which says so.
     pub(crate) fn leaving(&self) -> impl Iterator<Item = i16> {
-        self.owned.iter().filter(|(_, partition)| partition.is_leaving).map(|(number, _)| *number)
+        let may_go = |partition: &Partition| partition.is_leaving && !partition.is_cut_off;
+        self.owned.iter().filter(move |(_, partition)| may_go(partition)).map(|(number, _)| *number)
     }
 
     pub(crate) fn is_leaving_or_foreign(&self, number: i16) -> bool {
@@ -131,6 +143,17 @@ mod tests {
         assert_eq!((change.acquired, change.lost), (vec![1, 2], vec![]));
         let change = partitions.own(&[own(1, 2)], Moment::ZERO, true, false);
         assert_eq!((change.acquired, change.lost), (vec![1], vec![1, 2]));
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_given_back_without_a_word() {
+        let mut partitions = Partitions::default();
+        partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true, false);
+        assert!(!partitions.is_any_leaving());
+        partitions.leave_all();
+        assert_eq!(partitions.leaving().collect::<Vec<_>>(), [1, 2]);
+        partitions.cut_off(1);
+        assert_eq!(partitions.leaving().collect::<Vec<_>>(), [2]);
     }
 
     #[test]
