@@ -22,6 +22,8 @@ use crate::{StartError, step};
 /// How long a start may take: recovery after a crash replays what was not yet flushed.
 const START_WITHIN: Duration = Duration::from_secs(90);
 const PORT_TRIES: usize = 4;
+/// What Postgres says when it could not bind its port, or could and somebody else listens there first.
+const PORT_TAKEN: &str = "could not create any TCP/IP sockets";
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a throw-away server does without.
@@ -122,7 +124,7 @@ impl Server {
 
     /// Starts it again on the same port, after a stop or a kill.
     pub fn start(&mut self) -> Result<(), StartError> {
-        self.start_unless(&["pre-existing shared memory", "could not bind"])
+        self.start_unless(&["pre-existing shared memory", PORT_TAKEN])
     }
 
     /// Tries again while it fails for one of these reasons: a killed server's last children are still ending.
@@ -207,7 +209,7 @@ impl Server {
 fn retrying(mut launch: impl FnMut() -> Result<Server, StartError>) -> Result<Server, StartError> {
     for _ in 0..PORT_TRIES {
         match launch() {
-            Err(StartError::Server { said, .. }) if said.contains("could not bind") => {}
+            Err(StartError::Server { said, .. }) if said.contains(PORT_TAKEN) => {}
             done => return done,
         }
     }

@@ -28,7 +28,8 @@ async fn a_dispatcher_that_wakes_up_after_another_took_over_settles_nothing_and_
     let database = postgres().await;
     let (stand, receiver) = (Stand::new(&database.url), receiver().await);
     let pool = PgPool::connect(&database.url).await.unwrap();
-    receiver.script(|_| Answer::status(200).after(Duration::from_millis(300)));
+    // Long enough for some to be under way when the signal arrives, also on a busy machine.
+    receiver.script(|_| Answer::status(200).after(Duration::from_secs(1)));
     let fields = format!("{{ url = '{}', enable_batching = true, batch_size = 5 }}", receiver.url("/in"));
     stand.apply(&[("orders", r#"type = "track""#, &fields)]);
     let _ingest = stand.start("ingest").await;
