@@ -192,7 +192,7 @@ fn stored_log(log: Log, now: Moment) -> AttemptLog {
 fn stored_put(put: Put) -> PutRow {
     PutRow {
         position: put.position,
-        from: put.from.to_vec(),
+        from: put.from.iter().map(|origin| origin.position).collect(),
         event_count: count(put.events),
         payload: (!put.is_in_place).then(|| text(&put.payload)),
         target: put.target.map(|target| target.to_string()),

@@ -10,8 +10,9 @@ use signalpost_core::batch;
 use signalpost_core::body::Body;
 use signalpost_core::json;
 use signalpost_core::outcome::{EventOutcome, Outcome};
+use smallvec::SmallVec;
 
-use crate::lanes::action::{Bury, Moment, Put, Reason};
+use crate::lanes::action::{Bury, Moment, Origin, Put, Reason};
 
 /// What is left of a request.
 pub(super) struct Parts {
@@ -36,7 +37,7 @@ pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
     let bury = |(number, index): (usize, usize)| Bury {
         row: Put {
             last_error: Some(format!("the receiver answered {} for this event", each[index].status)),
-            ..row(whole, kept.len() + number, &elements[index..=index])
+            ..row(whole, kept.len() + number, &elements[index..=index], origins(whole, [index]))
         },
         reason: Reason::Rejected,
         status: Some(each[index].status),
@@ -46,17 +47,38 @@ pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
     let again = (!kept.is_empty()).then(|| {
         let interiors: Vec<Bytes> = kept.iter().map(|index| elements[*index].clone()).collect();
         let id = whole.batch_id.map(|id| batch::id_of_part(id, kept.iter().copied()));
-        Put { batch_id: id, ..row(whole, 0, &interiors) }
+        Put { batch_id: id, ..row(whole, 0, &interiors, origins(whole, kept.iter().copied())) }
     });
     Parts { again, refused }
 }
 
+/// Where these events of a row come from.
+fn origins(whole: &Put, indices: impl IntoIterator<Item = usize>) -> SmallVec<[Origin; 2]> {
+    let mut ends = whole.from.iter().scan(0, |end, origin| {
+        *end += origin.events as usize;
+        Some((*end, origin.position))
+    });
+    let mut current = ends.next();
+    let mut origins: SmallVec<[Origin; 2]> = SmallVec::new();
+    for index in indices {
+        while current.is_some_and(|(end, _)| index >= end) {
+            current = ends.next();
+        }
+        let Some((_, position)) = current else { break };
+        match origins.last_mut().filter(|last| last.position == position) {
+            Some(last) => last.events += 1,
+            None => origins.push(Origin { position, events: 1 }),
+        }
+    }
+    origins
+}
+
 /// Some of the events of a row, `after` addresses behind its beginning.
-fn row(whole: &Put, after: usize, events: &[Bytes]) -> Put {
+fn row(whole: &Put, after: usize, events: &[Bytes], from: SmallVec<[Origin; 2]>) -> Put {
     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     Put {
         position: whole.position + i64::from(count(after)),
-        from: whole.from.clone(),
+        from,
         events: count(events.len()),
         payload: Body::array(events.iter().cloned()),
         is_in_place: false,
@@ -80,7 +102,7 @@ pub(super) fn halves(whole: &Put) -> [Put; 2] {
     let end = payload.len() - 1;
     let half = |first: u32, events: u32, elements: Bytes| Put {
         position: whole.position + i64::from(first),
-        from: whole.from.clone(),
+        from: origins(whole, first as usize..(first + events) as usize),
         events,
         payload: Body::array([elements]),
         is_in_place: false,
@@ -94,4 +116,49 @@ pub(super) fn halves(whole: &Put) -> [Put; 2] {
     };
     let second = payload.slice((cut + 1).min(end)..end);
     [half(0, count, payload.slice(1..cut)), half(count, whole.events - count, second)]
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn joined() -> Put {
+        let origin = |position, events| Origin { position, events };
+        Put {
+            position: 10_000,
+            from: [origin(10_000, 3), origin(20_000, 2)].into_iter().collect(),
+            events: 5,
+            payload: Bytes::from_static(b"[0,1,2,3,4]").into(),
+            is_in_place: false,
+            target: None,
+            attempts: 1,
+            due_in: None,
+            batch_id: None,
+            last_error: None,
+            enqueued_at: DateTime::UNIX_EPOCH,
+            traces: None,
+        }
+    }
+
+    fn from(put: &Put) -> Vec<(i64, u32)> {
+        put.from.iter().map(|origin| (origin.position, origin.events)).collect()
+    }
+
+    #[test]
+    fn each_half_comes_from_the_rows_of_its_own_events() {
+        let [first, last] = halves(&joined());
+        assert_eq!((from(&first), from(&last)), (vec![(10_000, 3)], vec![(20_000, 2)]));
+        let [first, last] = halves(&first);
+        assert_eq!((from(&first), from(&last)), (vec![(10_000, 2)], vec![(10_000, 1)]));
+    }
+
+    #[test]
+    fn what_is_told_apart_comes_from_the_rows_of_its_own_events() {
+        assert_eq!(origins(&joined(), [0, 2, 4]).len(), 2);
+        let mut whole = joined();
+        whole.from = origins(&whole, [0, 2, 4]);
+        assert_eq!(from(&whole), [(10_000, 2), (20_000, 1)]);
+    }
 }

@@ -15,7 +15,7 @@ use super::flight::{Ended, Scheduled, Settling};
 use super::latency::Answered;
 use super::part::{self, Parts};
 use super::rows::{Entry, Kind, State};
-use crate::lanes::action::{Action, Attempted, Bury, Log, Moment, Put, Reason, Report, Settlement};
+use crate::lanes::action::{Action, Attempted, Bury, Log, Moment, Origin, Put, Reason, Report, Settlement};
 use crate::lanes::context::{Context, Right};
 
 impl Lane {
@@ -203,7 +203,7 @@ impl Lane {
             whole = row.whole(piece).filter(|_| ended.flight.pieces.len() == 1);
             let (stretch, elements) = row.piece(piece);
             parts.push(elements);
-            from.extend(stored_at(&row.stored_stretches(), stretch.address));
+            from.extend(origin(&row.stored_stretches(), stretch));
         }
         let (kind, first, piece) = ended.flight.pieces[0];
         let first = self.rows(kind).loaded(first).expect("a row under way is loaded");
@@ -237,9 +237,10 @@ impl Lane {
         settlement.delete.extend(delete);
         for run in runs {
             let (position, payload) = row.stored_text(run);
+            let stretch = Stretch { address: position, count: run.count };
             settlement.put.push(Put {
                 position,
-                from: stored_at(&before, position).into_iter().collect(),
+                from: origin(&before, stretch).into_iter().collect(),
                 events: run.count,
                 payload,
                 is_in_place: false,
@@ -391,8 +392,8 @@ impl Lane {
     }
 }
 
-/// Where the row stands that has this address.
-fn stored_at(stored: &[Stretch], address: i64) -> Option<i64> {
-    let has = |one: &&Stretch| (one.address..one.address + i64::from(one.count)).contains(&address);
-    stored.iter().find(has).map(|one| one.address)
+/// The row that these events are of, by what is stored.
+fn origin(stored: &[Stretch], events: Stretch) -> Option<Origin> {
+    let has = |one: &&Stretch| (one.address..one.address + i64::from(one.count)).contains(&events.address);
+    stored.iter().find(has).map(|one| Origin { position: one.address, events: events.count })
 }

@@ -234,13 +234,22 @@ impl Excess {
     }
 }
 
+/// Some events of a row to write, and the row that they are of now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Where that row stands.
+    pub position: i64,
+    /// How many.
+    pub events: u32,
+}
+
 /// A row to write.
 #[derive(Debug, Clone)]
 pub struct Put {
     /// Its place in the lane.
     pub position: i64,
-    /// Where the rows stand that its events come from: with none of them left it is not to be stored.
-    pub from: SmallVec<[i64; 2]>,
+    /// Where its events come from, in their order: with none of those rows left it is not to be stored.
+    pub from: SmallVec<[Origin; 2]>,
     /// How many events.
     pub events: u32,
     /// A JSON array.

@@ -10,7 +10,9 @@ use signalpost_storage::{PARTITIONS, partition_of};
 use uuid::Uuid;
 
 use super::plan::Defect;
-use crate::lanes::action::{FoundRow, LoadedRow, Moment, Owned, Page, Put, Schedule, Settled, Settlement};
+use crate::lanes::action::{
+    FoundRow, LoadedRow, Moment, Origin, Owned, Page, Put, Schedule, Settled, Settlement,
+};
 
 /// How long a process keeps what it owns without a heartbeat.
 pub(super) const LEASE: Duration = Duration::from_secs(1);
@@ -272,7 +274,7 @@ impl Database {
         }
         self.commits += 1;
         let mapping_id = settlement.mapping_id;
-        let is_there = |position: &i64| self.rows.contains_key(&(mapping_id, *position));
+        let is_there = |origin: &Origin| self.rows.contains_key(&(mapping_id, origin.position));
         let put: Vec<&Put> =
             settlement.put.iter().filter(|put| put.is_in_place || put.from.iter().any(is_there)).collect();
         for position in &settlement.delete {
