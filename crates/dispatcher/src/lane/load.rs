@@ -90,7 +90,9 @@ impl Lane {
         } else {
             self.pace.free() + AHEAD
         };
-        while self.retries_ahead < requests && self.load_retry(cx) {}
+        // What is asked for together comes together, so that it is joined.
+        let is_first = self.held_bytes == 0;
+        while self.retries_ahead < requests && self.load_retry(is_first, cx) {}
         let (events, bytes) = match self.settings.batching {
             Some(batching) => {
                 (requests.saturating_mul(batching.size), batching.bytes.saturating_mul(requests as usize))
@@ -99,19 +101,19 @@ impl Lane {
         };
         while self.ahead_events < events && self.ahead_bytes < bytes {
             let Some(&position) = self.unloaded.first() else { return };
-            if !self.load(Kind::Fresh, position, cx) {
+            if !self.load(Kind::Fresh, position, is_first, cx) {
                 return;
             }
             self.unloaded.pop_first();
         }
     }
 
-    pub(super) fn load_retry(&mut self, cx: &mut Context) -> bool {
+    fn load_retry(&mut self, is_first: bool, cx: &mut Context) -> bool {
         if self.settings.ordered {
             return false;
         }
         let Some(&position) = self.due_unloaded.front() else { return false };
-        let is_asked = self.load(Kind::Retry, position, cx);
+        let is_asked = self.load(Kind::Retry, position, is_first, cx);
         if is_asked {
             self.due_unloaded.pop_front();
         }
@@ -127,8 +129,8 @@ impl Lane {
     }
 
     /// Asks for one row, if there is memory for it: for a first row always, for more as long as enough stays free
-    /// for others.
-    pub(super) fn load(&mut self, kind: Kind, position: i64, cx: &mut Context) -> bool {
+    /// for others. `is_first`: as one of those with which a lane begins that has nothing.
+    pub(super) fn load(&mut self, kind: Kind, position: i64, is_first: bool, cx: &mut Context) -> bool {
         let (held, is_sending) = (self.held_bytes, !self.flights.is_empty());
         if !self.rows(kind).entry_mut(position).is_some_and(|entry| matches!(entry.state, State::Known)) {
             return true;
@@ -136,8 +138,7 @@ impl Lane {
         // The head of an ordered lane holds up everything that is loaded behind it.
         let is_head = self.settings.ordered && !is_sending && self.is_head(kind, position);
         let Some(entry) = self.rows(kind).entry_mut(position) else { return true };
-        let is_first = is_head || held == 0;
-        let needed = if is_first { 0 } else { free_for_more(held, entry.bytes, is_sending) };
+        let needed = if is_head || held == 0 { 0 } else { free_for_more(held, entry.bytes, is_sending) };
         if needed > cx.free_bytes() {
             self.starves_until = Some(needed);
             return false;
@@ -154,7 +155,7 @@ impl Lane {
         self.held_bytes += bytes;
         cx.loaded_bytes += bytes;
         let (mapping_id, generation) = (self.mapping_id, self.generation);
-        let loads = if is_first { &mut cx.first_loads } else { &mut cx.further_loads };
+        let loads = if is_first || is_head { &mut cx.first_loads } else { &mut cx.further_loads };
         loads.push(LoadKey { mapping_id, generation, kind, position, bytes });
         true
     }

@@ -100,7 +100,7 @@ impl Lane {
                 return false;
             }
             Head::Load(kind, position) => {
-                if self.load(kind, position, cx) && kind == Kind::Fresh {
+                if self.load(kind, position, true, cx) && kind == Kind::Fresh {
                     self.unloaded.remove(&position);
                 }
                 return false;
