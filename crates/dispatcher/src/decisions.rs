@@ -36,7 +36,6 @@ pub(crate) struct Decisions<S> {
     tail: Tail<S>,
     tasks: VecDeque<Task<S>>,
     is_configured: bool,
-    is_stopping: bool,
 }
 
 /// Following what arrives.
@@ -68,7 +67,6 @@ impl<S: Clone> Decisions<S> {
             },
             tasks: VecDeque::new(),
             is_configured: false,
-            is_stopping: false,
         }
     }
 
@@ -84,7 +82,6 @@ impl<S: Clone> Decisions<S> {
 
     /// Take up nothing new, finish what is under way.
     pub(crate) fn stop(&mut self, now: Moment) {
-        self.is_stopping = true;
         self.lanes.stop(now);
     }
 
@@ -144,7 +141,7 @@ impl<S: Clone> Decisions<S> {
             self.ownership.hint();
         }
         if self.is_configured && self.ownership.begin(now) {
-            self.tasks.push_back(Task::Beat { releasing, is_stopping: self.is_stopping });
+            self.tasks.push_back(Task::Beat { releasing, is_stopping: self.lanes.is_stopping() });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Settler: gathers settlements into few statements, and keeps them until Postgres has answered.
 //!
 //! There are two: one for what goes or stays where it is, one for what is written anew because its composition changed. That is a
-//! lot when requests to a receiver that hangs time out together, and nobody waits for it: it gives way to everything else.
+//! lot when requests to a receiver that hangs time out together, and its lane can wait: it gives way to everything else.
 //! Invariant: a settlement that was handed over is answered exactly once, `Done` only after its commit.
 
 use std::sync::Arc;
@@ -257,26 +257,10 @@ fn count(count: u32) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use smallvec::SmallVec;
-
     use super::*;
 
     fn settlement(id: u64, written: &[usize], is_in_place: bool) -> Settlement {
-        let put = |bytes: &usize| Put {
-            position: 10_000,
-            from: SmallVec::new(),
-            events: 1,
-            payload: Bytes::from(vec![b' '; *bytes]).into(),
-            is_in_place,
-            target: None,
-            attempts: 1,
-            due_in: None,
-            batch_id: None,
-            last_error: None,
-            enqueued_at: DateTime::UNIX_EPOCH,
-            traces: None,
-        };
+        let put = |bytes: &usize| Put { is_in_place, ..Put::sample(10_000, 1, " ".repeat(*bytes)) };
         let put = written.iter().map(put).collect();
         Settlement {
             id,

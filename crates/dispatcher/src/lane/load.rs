@@ -155,7 +155,7 @@ impl Lane {
         self.held_bytes += bytes;
         cx.loaded_bytes += bytes;
         let (mapping_id, generation) = (self.mapping_id, self.generation);
-        let loads = if is_first || is_head { &mut cx.first_loads } else { &mut cx.further_loads };
+        let loads = if is_first { &mut cx.first_loads } else { &mut cx.further_loads };
         loads.push(LoadKey { mapping_id, generation, kind, position, bytes });
         true
     }

@@ -37,7 +37,7 @@ pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
     let bury = |(number, index): (usize, usize)| Bury {
         row: Put {
             last_error: Some(format!("the receiver answered {} for this event", each[index].status)),
-            ..row(whole, kept.len() + number, &elements[index..=index], origins(whole, [index]))
+            ..row(whole, kept.len() + number, &elements[index..=index], [index])
         },
         reason: Reason::Rejected,
         status: Some(each[index].status),
@@ -47,7 +47,7 @@ pub(super) fn apart(whole: &Put, each: &[EventOutcome]) -> Parts {
     let again = (!kept.is_empty()).then(|| {
         let interiors: Vec<Bytes> = kept.iter().map(|index| elements[*index].clone()).collect();
         let id = whole.batch_id.map(|id| batch::id_of_part(id, kept.iter().copied()));
-        Put { batch_id: id, ..row(whole, 0, &interiors, origins(whole, kept.iter().copied())) }
+        Put { batch_id: id, ..row(whole, 0, &interiors, kept.iter().copied()) }
     });
     Parts { again, refused }
 }
@@ -73,12 +73,12 @@ fn origins(whole: &Put, indices: impl IntoIterator<Item = usize>) -> SmallVec<[O
     origins
 }
 
-/// Some of the events of a row, `after` addresses behind its beginning.
-fn row(whole: &Put, after: usize, events: &[Bytes], from: SmallVec<[Origin; 2]>) -> Put {
+/// The events of a row with these indices, `after` addresses behind its beginning.
+fn row(whole: &Put, after: usize, events: &[Bytes], indices: impl IntoIterator<Item = usize>) -> Put {
     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     Put {
         position: whole.position + i64::from(count(after)),
-        from,
+        from: origins(whole, indices),
         events: count(events.len()),
         payload: Body::array(events.iter().cloned()),
         is_in_place: false,
@@ -101,18 +101,11 @@ pub(super) fn halves(whole: &Put) -> [Put; 2] {
     let cut = last.as_ptr().addr().saturating_sub(text.as_ptr().addr()) + last.len();
     let end = payload.len() - 1;
     let half = |first: u32, events: u32, elements: Bytes| Put {
-        position: whole.position + i64::from(first),
-        from: origins(whole, first as usize..(first + events) as usize),
         events,
-        payload: Body::array([elements]),
-        is_in_place: false,
-        target: whole.target.as_ref().map(Arc::clone),
         attempts: 0,
         due_in: Some(Moment::ZERO),
         batch_id: None,
-        last_error: whole.last_error.clone(),
-        enqueued_at: whole.enqueued_at,
-        traces: whole.traces.clone(),
+        ..row(whole, first as usize, &[elements], first as usize..(first + events) as usize)
     };
     let second = payload.slice((cut + 1).min(end)..end);
     [half(0, count, payload.slice(1..cut)), half(count, whole.events - count, second)]
@@ -120,25 +113,13 @@ pub(super) fn halves(whole: &Put) -> [Put; 2] {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     fn joined() -> Put {
         let origin = |position, events| Origin { position, events };
         Put {
-            position: 10_000,
             from: [origin(10_000, 3), origin(20_000, 2)].into_iter().collect(),
-            events: 5,
-            payload: Bytes::from_static(b"[0,1,2,3,4]").into(),
-            is_in_place: false,
-            target: None,
-            attempts: 1,
-            due_in: None,
-            batch_id: None,
-            last_error: None,
-            enqueued_at: DateTime::UNIX_EPOCH,
-            traces: None,
+            ..Put::sample(10_000, 5, "[0,1,2,3,4]")
         }
     }
 

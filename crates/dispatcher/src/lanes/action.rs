@@ -283,6 +283,27 @@ pub enum Reason {
     Exhausted,
 }
 
+#[cfg(test)]
+impl Put {
+    /// A row that was never tried.
+    pub(crate) fn sample(position: i64, events: u32, payload: impl Into<bytes::Bytes>) -> Self {
+        Self {
+            position,
+            from: SmallVec::new(),
+            events,
+            payload: payload.into().into(),
+            is_in_place: false,
+            target: None,
+            attempts: 0,
+            due_in: None,
+            batch_id: None,
+            last_error: None,
+            enqueued_at: chrono::DateTime::UNIX_EPOCH,
+            traces: None,
+        }
+    }
+}
+
 /// A row to give up.
 #[derive(Debug, Clone)]
 pub struct Bury {

@@ -17,9 +17,10 @@ struct Partition {
 #[derive(Debug, Default)]
 pub(crate) struct Partitions {
     owned: BTreeMap<i16, Partition>,
-    /// How many of them are leaving.
+    /// How many of them are leaving: asked at every step.
     leaving: usize,
     is_suspended: bool,
+    is_stopping: bool,
 }
 
 /// What a heartbeat changed.
@@ -33,7 +34,7 @@ pub(crate) struct Change {
 
 impl Partitions {
     /// All that is ours; `is_valid`: and may be sent for.
-    pub(crate) fn own(&mut self, owned: &[Owned], now: Moment, is_valid: bool, is_stopping: bool) -> Change {
+    pub(crate) fn own(&mut self, owned: &[Owned], now: Moment, is_valid: bool) -> Change {
         self.is_suspended = !is_valid;
         let mut change = Change::default();
         let still =
@@ -49,7 +50,7 @@ impl Partitions {
         }
         for own in owned {
             let known = self.owned.entry(own.partition).or_insert_with(|| {
-                if !own.is_surplus && !is_stopping {
+                if !own.is_surplus && !self.is_stopping {
                     change.acquired.push(own.partition);
                 }
                 Partition {
@@ -60,7 +61,7 @@ impl Partitions {
                 }
             });
             // Once leaving, always: its lanes have let go of what they knew. It can be acquired anew when given back.
-            known.is_leaving |= own.is_surplus || is_stopping;
+            known.is_leaving |= own.is_surplus || self.is_stopping;
         }
         self.count_leaving();
         change
@@ -71,7 +72,9 @@ impl Partitions {
         self.is_suspended = true;
     }
 
+    /// All that is ours, and whatever a heartbeat that is on its way may still bring.
     pub(crate) fn leave_all(&mut self) {
+        self.is_stopping = true;
         for partition in self.owned.values_mut() {
             partition.is_leaving = true;
         }
@@ -85,6 +88,10 @@ impl Partitions {
 
     fn count_leaving(&mut self) {
         self.leaving = self.owned.values().filter(|partition| partition.is_leaving).count();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping
     }
 
     pub(crate) fn is_any_leaving(&self) -> bool {
@@ -139,16 +146,16 @@ mod tests {
     #[test]
     fn a_new_epoch_means_lost_and_acquired() {
         let mut partitions = Partitions::default();
-        let change = partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true, false);
+        let change = partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true);
         assert_eq!((change.acquired, change.lost), (vec![1, 2], vec![]));
-        let change = partitions.own(&[own(1, 2)], Moment::ZERO, true, false);
+        let change = partitions.own(&[own(1, 2)], Moment::ZERO, true);
         assert_eq!((change.acquired, change.lost), (vec![1], vec![1, 2]));
     }
 
     #[test]
     fn what_was_cut_off_is_not_given_back_without_a_word() {
         let mut partitions = Partitions::default();
-        partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true, false);
+        partitions.own(&[own(1, 1), own(2, 1)], Moment::ZERO, true);
         assert!(!partitions.is_any_leaving());
         partitions.leave_all();
         assert_eq!(partitions.leaving().collect::<Vec<_>>(), [1, 2]);
@@ -159,13 +166,13 @@ mod tests {
     #[test]
     fn nothing_is_sent_while_suspended_or_leaving() {
         let mut partitions = Partitions::default();
-        partitions.own(&[own(1, 1)], Moment::ZERO, true, false);
+        partitions.own(&[own(1, 1)], Moment::ZERO, true);
         assert!(partitions.right(1).unwrap().may_send && partitions.right(2).is_none());
         partitions.suspend();
         assert!(!partitions.right(1).unwrap().may_send);
-        partitions.own(&[own(1, 1)], Moment::ZERO, true, false);
+        partitions.own(&[own(1, 1)], Moment::ZERO, true);
         assert!(partitions.right(1).unwrap().may_send);
-        partitions.own(&[Owned { is_surplus: true, ..own(1, 1) }], Moment::ZERO, true, false);
+        partitions.own(&[Owned { is_surplus: true, ..own(1, 1) }], Moment::ZERO, true);
         let right = partitions.right(1).unwrap();
         assert!(right.is_leaving && !right.may_send && partitions.numbers().is_empty());
     }

@@ -20,9 +20,9 @@ const BUCKETS: u16 = 18;
 /// Requests and what came of them.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    pub(crate) count: Family<OfOutcome, Counter>,
-    pub(crate) events: Family<OfOutcome, Counter>,
-    pub(crate) duration: Histogram,
+    count: Family<OfOutcome, Counter>,
+    events: Family<OfOutcome, Counter>,
+    duration: Histogram,
 }
 
 impl Attempts {
