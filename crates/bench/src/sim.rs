@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
     /// Brings in a defect, to see that it is caught: settle-without-fence, forget-late-rows, double-retry,
-    /// answer-before-commit, wake-unaware, retry-with-new-id, release-too-soon.
+    /// answer-before-commit, wake-unaware, retry-with-new-id, release-too-soon, release-unmarked.
     #[arg(long)]
     defect: Option<Defect>,
 }

@@ -37,13 +37,14 @@ pub fn id_of_part(whole: Uuid, kept: impl IntoIterator<Item = usize>) -> Uuid {
     uuid_of(context)
 }
 
-/// Where a batch that was joined of several rows stands: at addresses of its own, beyond all rows that were ever queued, with room
-/// for the 4000 that it may need. At the address of its first event it could grow over what else became of that event's row.
+/// Where a batch that was joined of several rows stands: at addresses of its own, with room for the 4000 that it may need. At the
+/// address of its first event it could grow over what else became of that event's row. They are negative, before all rows
+/// that were ever queued: in an ordered lane, nothing that was queued later goes before what is tried again.
 pub fn address_apart(id: Uuid) -> i64 {
     const APART: i64 = 1 << 62;
     const ROOM_BITS: u32 = 12;
     let random = i64::from_be_bytes(id.as_bytes()[..8].try_into().expect("eight of sixteen"));
-    APART | (random & (APART - 1)) >> ROOM_BITS << ROOM_BITS
+    ((random & (APART - 1)) >> ROOM_BITS << ROOM_BITS) - APART
 }
 
 fn uuid_of(context: Context) -> Uuid {
@@ -63,10 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_joined_batch_stands_beyond_all_rows_with_room_for_its_events() {
-        for number in 0..1000 {
-            let address = address_apart(id(1, [Stretch { address: number, count: 2 }]));
-            assert!(address >= 1 << 62 && address % 4096 == 0 && address.checked_add(4000).is_some());
+    fn a_joined_batch_stands_before_all_rows_with_room_for_its_events() {
+        let ids = (0..1000).map(|number| id(1, [Stretch { address: number, count: 2 }]));
+        for id in ids.chain([Uuid::nil(), Uuid::max()]) {
+            let address = address_apart(id);
+            assert!(address % 4096 == 0 && address + 4000 < 0, "{address}");
         }
     }
 

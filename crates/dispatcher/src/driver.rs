@@ -33,7 +33,7 @@ use crate::transport::Transport;
 mod along;
 mod asking;
 
-use asking::{Turns, paged};
+use asking::{Turns, found};
 
 /// Inputs taken together before acting on them.
 const INPUTS_MAX: usize = 512;
@@ -282,7 +282,7 @@ impl<T: Transport> Driver<T> {
     fn overflowing(&mut self, now: Moment, looked: &Looked) {
         self.overflow.looked(now, looked);
         for lane in &looked.full {
-            let oldest: Vec<FoundRow> = lane.oldest.iter().map(paged).collect();
+            let oldest: Vec<FoundRow> = lane.oldest.iter().map(found).collect();
             self.decisions.lanes.overflow(now, lane.mapping_id, &oldest, lane.excess);
         }
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) mod breaker;
+mod closing;
 pub(crate) mod discovery;
 mod fill;
 mod flight;
@@ -16,7 +17,6 @@ mod ordered;
 mod overflow;
 pub(crate) mod pace;
 mod part;
-mod purge;
 mod row;
 mod rows;
 mod send;
@@ -29,7 +29,7 @@ use self::flight::{Flight, Settling};
 use self::pace::Pace;
 pub(crate) use self::rows::Kind;
 use self::rows::{Entry, Rows, State};
-use crate::lanes::action::{FoundRow, LaneSettings, Moment, Schedule};
+use crate::lanes::action::{FoundRow, LaneSettings, Moment};
 use crate::lanes::context::Context;
 
 /// Due retries that are known at a time.
@@ -64,14 +64,14 @@ pub(crate) struct Lane {
     unsettled_retries: BTreeSet<i64>,
     /// Retries that were dealt with while a page was being read: it may tell them as they were before.
     dealt_with: BTreeSet<i64>,
-    /// Known rows at whose addresses others were told that are not parts of them: dead letters that were redriven while the
-    /// row they came from is still at work. They are read once it is done with.
+    /// Rows at whose addresses others were told that are not parts of them: dead letters that were redriven while the row they
+    /// came from is still at work. They are read once it is done with.
     shadowing: BTreeSet<i64>,
     /// Rows that are buried, and may still be told by the page that is being read.
     parted: Vec<(Kind, i64)>,
     turn: u32,
     /// What it has in memory does not hold any more.
-    is_purged: bool,
+    is_closing: bool,
     /// When to look again without an input.
     pub(crate) wake_at: Option<Moment>,
     /// It would load more if so much memory were free.
@@ -116,7 +116,7 @@ impl Lane {
             shadowing: BTreeSet::new(),
             parted: Vec::new(),
             turn: 0,
-            is_purged: false,
+            is_closing: false,
             wake_at: None,
             starves_until: None,
             is_held_up: false,
@@ -128,15 +128,12 @@ impl Lane {
     pub(crate) fn configure(&mut self, settings: Arc<LaneSettings>, cx: &mut Context) {
         self.pace.configure(settings.max_concurrency, settings.rate_limit);
         self.shape = Shape::of(&settings);
-        let is_reordered = settings.ordered != self.settings.ordered;
-        self.is_purged |= settings.purges != self.settings.purges;
+        let is_read_anew =
+            settings.ordered != self.settings.ordered || settings.purges != self.settings.purges;
         self.settings = settings;
         self.unload(cx);
-        if is_reordered {
-            self.discovery = Discovery::behind();
-            self.retries.retain(|entry| !matches!(entry.state, State::Known));
-            self.due_unloaded.clear();
-            cx.find_due_at = cx.now;
+        if is_read_anew {
+            self.close();
         }
     }
 
@@ -205,26 +202,28 @@ impl Lane {
 
     /// A row was told.
     pub(crate) fn found(&mut self, row: FoundRow, now: Moment) {
-        if row.schedule == Schedule::Fresh {
-            if !self.is_covered(row.position) && self.discovery.accepts(row.position, self.fresh.len()) {
+        let Some(due_in) = row.due_in else {
+            if !self.is_taken(row.position) && self.discovery.accepts(row.position, self.fresh.len()) {
                 self.know_fresh(row);
             }
-        } else if self.retries.contains(row.position)
+            return;
+        };
+        if self.retries.contains(row.position)
             || !self.settings.ordered
             || self.discovery.accepts(row.position, self.fresh.len() + self.retries.len())
         {
-            self.know_retry(row, now);
+            self.know_retry(row, now + due_in);
         }
     }
 
     /// A page of rows was read.
     pub(crate) fn paged(&mut self, rows: &[FoundRow], is_full: bool, now: Moment) {
         for row in rows {
-            if row.schedule != Schedule::Fresh {
+            if let Some(due_in) = row.due_in {
                 if !self.dealt_with.contains(&row.position) {
-                    self.know_retry(*row, now);
+                    self.know_retry(*row, now + due_in);
                 }
-            } else if !self.is_covered(row.position) {
+            } else if !self.is_taken(row.position) {
                 self.know_fresh(*row);
             }
         }
@@ -233,12 +232,18 @@ impl Lane {
         self.forget_parted();
     }
 
-    /// Whether an address belongs to a row that is known. Rows that were split are told again, in parts; another one comes later.
-    fn is_covered(&mut self, address: i64) -> bool {
+    /// Whether an address belongs to a row that is known, or to one that is at work. Rows that were split are told again, in parts;
+    /// another row comes later.
+    fn is_taken(&mut self, address: i64) -> bool {
+        if self.is_at_work(address) {
+            self.shadowing.insert(address);
+            return true;
+        }
         let Some((position, entry)) = self.fresh.covering(address) else { return false };
         let is_part = match &entry.state {
             State::Loaded(row) => row.is_stored_at(address),
-            State::Known | State::Loading | State::Parting => position == address,
+            State::Known | State::Loading => position == address,
+            State::Parting => false,
         };
         if !is_part {
             self.shadowing.insert(position);
@@ -246,9 +251,19 @@ impl Lane {
         true
     }
 
+    /// Whether a retry at this address is under way, or what became of it has no answer yet.
+    fn is_at_work(&self, address: i64) -> bool {
+        let is_busy = |entry: &Entry| match &entry.state {
+            State::Loaded(row) => row.is_touched(),
+            State::Parting => true,
+            State::Known | State::Loading => false,
+        };
+        self.unsettled_retries.contains(&address) || self.retries.entry(address).is_some_and(is_busy)
+    }
+
     /// A row is not known any more: what was told at its addresses is read now.
-    fn uncover(&mut self, kind: Kind, position: i64) {
-        if kind == Kind::Fresh && self.shadowing.remove(&position) {
+    fn uncover(&mut self, position: i64) {
+        if self.shadowing.remove(&position) {
             self.look_again();
         }
     }
@@ -259,8 +274,7 @@ impl Lane {
         self.fresh.insert(row.position, entry);
     }
 
-    fn know_retry(&mut self, row: FoundRow, now: Moment) {
-        let due = if row.schedule == Schedule::Due { now } else { Moment::MAX };
+    fn know_retry(&mut self, row: FoundRow, due: Moment) {
         if let Some(entry) = self.retries.entry_mut(row.position) {
             entry.due = entry.due.min(due);
             return;

@@ -100,7 +100,7 @@ impl Lanes {
         if self.lane(mapping_id, Discovery::caught_up).is_none() {
             return;
         }
-        if let Some(lane) = self.by_mapping.get_mut(&mapping_id).filter(|lane| !lane.is_purged()) {
+        if let Some(lane) = self.by_mapping.get_mut(&mapping_id).filter(|lane| !lane.is_closing()) {
             lane.overflow(oldest, excess, right, &mut self.cx);
             self.advance(mapping_id);
             self.feed();
@@ -244,7 +244,7 @@ impl Lanes {
         }
         let was_held_up = std::mem::take(&mut lane.is_held_up);
         lane.advance(right, &mut self.cx);
-        if lane.is_purged() && lane.is_quiet() {
+        if lane.is_closing() && lane.is_quiet() {
             self.read_anew(mapping_id);
             return;
         }

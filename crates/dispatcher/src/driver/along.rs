@@ -49,6 +49,7 @@ mod tests {
             batch_id: None,
             enqueued_at: DateTime::UNIX_EPOCH,
             age: Duration::ZERO,
+            is_scheduled: false,
             traces: None,
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: a question is asked until it is answered, but for heartbeats and what only the `queue` view shows.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use signalpost_storage::{Found, OwnerId, Queue, Row, Snapshot, StorageError};
 use tokio::sync::Semaphore;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Driver, Input};
 use crate::lane_states::{Counted, Counting, DEEP_ROWS};
-use crate::lanes::action::{FoundRow, Load, LoadedRow, Moment, Page, Schedule};
+use crate::lanes::action::{FoundRow, Load, LoadedRow, Moment, Page};
 use crate::outage::Outage;
 use crate::overflow;
 use crate::ownership::Heartbeat;
@@ -76,7 +76,7 @@ impl<T: Transport> Driver<T> {
             let arrivals = asking.persist("look for arrivals", arrived).await?;
             Some(Input::Arrived {
                 asked_at,
-                found: arrivals.found.iter().map(|row| found(row, Schedule::Fresh)).collect(),
+                found: arrivals.found.iter().map(found).collect(),
                 rows: arrivals.rows.into_iter().map(loaded).collect(),
                 snapshot: arrivals.snapshot,
             })
@@ -118,7 +118,7 @@ impl<T: Transport> Driver<T> {
             let _turn = turns.pages.acquire().await.ok()?;
             let read = || queue.page(page.mapping_id, page.after, limit, page.include_scheduled);
             let rows = asking.persist("page a lane", read).await?;
-            Some(Input::Paged(page, rows.iter().map(paged).collect()))
+            Some(Input::Paged(page, rows.iter().map(found).collect()))
         });
     }
 
@@ -131,7 +131,7 @@ impl<T: Transport> Driver<T> {
             let next = || queue.next_due(&partitions);
             let next_in =
                 if is_full { None } else { asking.persist("look for the next retry", next).await? };
-            Some(Input::Due(rows.iter().map(|row| found(row, Schedule::Due)).collect(), is_full, next_in))
+            Some(Input::Due(rows.iter().map(found).collect(), is_full, next_in))
         });
     }
 
@@ -189,18 +189,15 @@ async fn count(queue: &Queue, me: OwnerId, counting: Counting) -> Result<Counted
     Ok(counted)
 }
 
-fn found(row: &Found, schedule: Schedule) -> FoundRow {
+pub(super) fn found(row: &Found) -> FoundRow {
+    let due_in = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
     FoundRow {
         mapping_id: row.mapping_id,
         position: row.position,
         events: u32::try_from(row.event_count).unwrap_or(0),
         bytes: usize::try_from(row.bytes).unwrap_or(0),
-        schedule,
+        due_in: row.due_in.map(due_in),
     }
-}
-
-pub(super) fn paged(row: &Found) -> FoundRow {
-    found(row, if row.scheduled { Schedule::Later } else { Schedule::Fresh })
 }
 
 fn loaded(row: Row) -> LoadedRow {
@@ -214,6 +211,7 @@ fn loaded(row: Row) -> LoadedRow {
         batch_id: row.batch_id,
         enqueued_at: row.enqueued_at,
         age: row.age,
+        is_scheduled: row.scheduled,
         traces: row.traces.map(Arc::from),
     }
 }

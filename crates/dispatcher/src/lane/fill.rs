@@ -178,6 +178,7 @@ mod tests {
                 batch_id: None,
                 enqueued_at: chrono::DateTime::UNIX_EPOCH,
                 age: Duration::ZERO,
+                is_scheduled: false,
                 traces: None,
             };
             let row = Row::new(loaded, Duration::ZERO, Duration::ZERO);

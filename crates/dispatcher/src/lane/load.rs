@@ -28,14 +28,14 @@ impl Lane {
             return;
         };
         let (expected_events, expected_bytes) = (entry.events, entry.bytes);
-        // Found as it was before it failed: the row that stands there now is a retry, and will be found as one.
-        let is_what_was_found = |row: &LoadedRow| kind == Kind::Retry || row.batch_id.is_none();
+        // Found as it was before it failed, or before it was buried and redriven: the row that stands there now will be found as it is.
+        let is_what_was_found = |row: &LoadedRow| (kind == Kind::Retry) == row.is_scheduled;
         let new = |row| Box::new(Row::new(row, asked_at, cx.now));
         let Some(row) = row.filter(is_what_was_found).map(new) else {
             rows.remove(position);
             self.release(expected_bytes, cx);
             self.no_longer_ahead(kind, expected_events, expected_bytes);
-            self.uncover(kind, position);
+            self.uncover(position);
             return;
         };
         let (events, bytes, ahead_bytes) = (row.events, row.bytes(), row.untaken_bytes() + 1);

@@ -27,17 +27,20 @@ pub(crate) enum Head {
 /// Looks at the front of the lane.
 pub(crate) fn head(fresh: &Rows, retries: &Rows, shape: Shape, now: Moment) -> Head {
     let first_retry = retries.first().map(|(position, _)| position);
-    let next_fresh = |(position, entry): (i64, &Entry)| match &entry.state {
-        // The events before it are delivered, or failed and stand among the retries.
-        State::Loaded(row) => (position, row.next_address()),
-        State::Known | State::Loading | State::Parting => (position, position),
-    };
     let is_next = |address: i64| first_retry.is_none_or(|retry| address < retry);
-    match fresh.first().map(next_fresh) {
-        Some((position, address)) if is_next(address) => {
+    match fresh.first() {
+        Some((position, entry)) if is_next(next_address(position, entry)) => {
             fresh_head(fresh, position, first_retry.unwrap_or(i64::MAX), shape, now)
         }
         _ => retry_head(retries, now),
+    }
+}
+
+/// Where a fresh row goes on: the events before it are delivered, or failed and stand among the retries.
+fn next_address(position: i64, entry: &Entry) -> i64 {
+    match &entry.state {
+        State::Loaded(row) => row.next_address(),
+        State::Known | State::Loading | State::Parting => position,
     }
 }
 
@@ -60,7 +63,8 @@ fn fresh_head(fresh: &Rows, first: i64, before: i64, shape: Shape, now: Moment) 
     let mut since = Duration::ZERO;
     let mut target = None;
     let mut is_closed = before < i64::MAX;
-    for (position, entry) in fresh.iter().take_while(|(position, _)| *position < before) {
+    let is_before = |(position, entry): &(i64, &Entry)| next_address(*position, entry) < before;
+    for (position, entry) in fresh.iter().take_while(is_before) {
         let State::Loaded(row) = &entry.state else {
             if position == first {
                 return if matches!(entry.state, State::Known) {

@@ -3,10 +3,12 @@
 //! Invariants: a row under way, being loaded, or being settled stays; a row that is parted with is neither sent nor
 //! loaded nor found again before its burying has an answer.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::Lane;
 use super::flight::Settling;
 use super::rows::{Entry, Kind, State};
-use crate::lanes::action::{Excess, FoundRow, Moment, Overflowed, Schedule};
+use crate::lanes::action::{Excess, FoundRow, Moment, Overflowed};
 use crate::lanes::context::{Context, Right};
 
 /// What may become of a row that is too much.
@@ -16,7 +18,7 @@ enum Place {
     /// Something is going on with it, or with a part of it.
     Busy,
     /// It only waits.
-    Waiting(Kind),
+    Waiting,
 }
 
 impl Lane {
@@ -37,10 +39,12 @@ impl Lane {
             match self.place(row) {
                 Place::Busy => {}
                 Place::Parting => excess.take(row),
-                Place::Waiting(kind) => {
+                Place::Waiting => {
                     excess.take(row);
-                    self.part_with(kind, row, cx);
-                    settling.parting.push((kind, row.position));
+                    for kind in self.kinds(row) {
+                        self.part_with(kind, row, cx);
+                        settling.parting.push((kind, row.position));
+                    }
                     rows.push(Overflowed { position: row.position, events: row.events });
                 }
             }
@@ -53,7 +57,6 @@ impl Lane {
         }
     }
 
-    /// A position may be known twice: as the fresh row that stood there, and as the retry that stands there now.
     fn place(&self, found: &FoundRow) -> Place {
         let retry = self.retries.entry(found.position).map(|entry| &entry.state);
         let fresh = self.fresh.entry(found.position).map(|entry| &entry.state);
@@ -65,18 +68,30 @@ impl Lane {
         if retry.iter().chain(&fresh).any(is_busy) {
             return Place::Busy;
         }
-        match (retry, fresh) {
-            (Some(State::Parting), _) | (_, Some(State::Parting)) => Place::Parting,
-            (Some(_), _) => Place::Waiting(Kind::Retry),
-            (None, Some(_)) => Place::Waiting(Kind::Fresh),
-            // A part of a row that was split, or a retry that is being written.
-            _ if self.fresh.covering(found.position).is_some()
-                || self.unsettled_retries.contains(&found.position) =>
-            {
-                Place::Busy
-            }
-            _ if found.schedule == Schedule::Fresh => Place::Waiting(Kind::Fresh),
-            _ => Place::Waiting(Kind::Retry),
+        let is_parting = |state: &&State| matches!(state, State::Parting);
+        if retry.iter().chain(&fresh).any(is_parting) {
+            return Place::Parting;
+        }
+        // A part of a row that was split, or a retry that is being written.
+        let is_of_another = retry.is_none()
+            && fresh.is_none()
+            && (self.fresh.covering(found.position).is_some()
+                || self.unsettled_retries.contains(&found.position));
+        if is_of_another { Place::Busy } else { Place::Waiting }
+    }
+
+    /// As what a row is known. It may be twice: as the fresh row that stood there and the retry that stands there now, or as the retry
+    /// that was buried and the row that was redriven since.
+    fn kinds(&self, found: &FoundRow) -> SmallVec<[Kind; 2]> {
+        let is_known = |kind: &Kind| match kind {
+            Kind::Fresh => self.fresh.contains(found.position),
+            Kind::Retry => self.retries.contains(found.position),
+        };
+        let known: SmallVec<[Kind; 2]> = [Kind::Fresh, Kind::Retry].into_iter().filter(is_known).collect();
+        match found.due_in {
+            _ if !known.is_empty() => known,
+            None => smallvec![Kind::Fresh],
+            Some(_) => smallvec![Kind::Retry],
         }
     }
 
@@ -112,8 +127,8 @@ impl Lane {
             let rows = self.rows(kind);
             if rows.entry(position).is_some_and(|entry| matches!(entry.state, State::Parting)) {
                 rows.remove(position);
-                self.uncover(kind, position);
             }
+            self.uncover(position);
         }
     }
 }

@@ -284,6 +284,7 @@ mod tests {
             batch_id: None,
             enqueued_at: DateTime::UNIX_EPOCH,
             age: Duration::ZERO,
+            is_scheduled: false,
             traces: None,
         };
         Row::new(loaded, Duration::ZERO, Duration::ZERO)

@@ -84,10 +84,6 @@ impl Rows {
         self.0.iter_mut().map(|(position, entry)| (*position, entry))
     }
 
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
-        self.0.retain(|_, entry| keep(entry));
-    }
-
     pub(crate) fn positions(&self) -> Vec<i64> {
         self.0.keys().copied().collect()
     }

@@ -24,7 +24,7 @@ impl Lane {
     /// Does everything that can be done now: send, load, page; or, when the lane has to be given up, tidies it.
     pub(crate) fn advance(&mut self, right: Right, cx: &mut Context) {
         self.wake_at = None;
-        if right.is_leaving || self.is_purged() {
+        if right.is_leaving || self.is_closing() {
             self.leave(right, cx);
         } else if right.may_send && !self.settings.paused {
             self.send_ready(right, cx);

@@ -209,8 +209,7 @@ impl Lane {
         let first = self.rows(kind).loaded(first).expect("a row under way is loaded");
         let (address, enqueued_first) = (first.piece(piece).0.address, first.enqueued_at);
         Put {
-            // In an ordered lane it stands where its first event stood: nothing before that is left, so it is alone there.
-            position: if self.settings.ordered || ended.flight.pieces.len() == 1 {
+            position: if ended.flight.pieces.len() == 1 {
                 address
             } else {
                 batch::address_apart(ended.flight.identity.batch_id)
@@ -331,6 +330,7 @@ impl Lane {
         }
         for scheduled in settling.scheduled {
             self.unsettled_retries.remove(&scheduled.position);
+            self.uncover(scheduled.position);
             cx.find_due_at = cx.find_due_at.min(scheduled.due);
             if self.settings.ordered {
                 let Scheduled { position, events, bytes, due } = scheduled;
@@ -348,7 +348,7 @@ impl Lane {
             if kind == Kind::Retry && self.discovery.is_paging() {
                 self.dealt_with.insert(position);
             }
-            self.uncover(kind, position);
+            self.uncover(position);
         }
     }
 

@@ -6,7 +6,7 @@ use signalpost_storage::{BreakerState, Waiting};
 use uuid::Uuid;
 
 use super::*;
-use crate::lanes::action::{Attempted, Log, Schedule};
+use crate::lanes::action::{Attempted, Log};
 
 const LANE: i64 = 7;
 
@@ -123,7 +123,7 @@ fn a_lane_that_knows_many_rows_is_counted_and_the_estimate_follows_what_comes_an
     let counted = Counted { waiting: vec![(LANE, waiting(50))], took, ..Counted::default() };
     states.counted(at(3), Some(counted));
     states.settling(&settlement(Outcome::Delivered, 10));
-    let row = FoundRow { mapping_id: LANE, position: 5, events: 25, bytes: 2500, schedule: Schedule::Fresh };
+    let row = FoundRow { mapping_id: LANE, position: 5, events: 25, bytes: 2500, due_in: None };
     states.arrived(&[row, row]);
     let told = look(&mut states, at(4), Some(many)).unwrap();
     let says = told.states[0].waiting.unwrap();

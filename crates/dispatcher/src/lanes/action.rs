@@ -56,19 +56,8 @@ pub struct FoundRow {
     pub events: u32,
     /// How long the payload is.
     pub bytes: usize,
-    /// Whether it was tried, and when it is to be tried again.
-    pub schedule: Schedule,
-}
-
-/// Whether a row that was found waits for a retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Schedule {
-    /// It was never tried.
-    Fresh,
-    /// It is to be tried again, now.
-    Due,
-    /// It is to be tried again; whether now, a look for due rows will tell.
-    Later,
+    /// From now until it is to be tried again; none: it was never tried.
+    pub due_in: Option<Duration>,
 }
 
 /// A queued row itself.
@@ -92,6 +81,8 @@ pub struct LoadedRow {
     pub enqueued_at: DateTime<Utc>,
     /// How long ago that was.
     pub age: Duration,
+    /// It is to be tried again, rather than fresh.
+    pub is_scheduled: bool,
     /// Traceparents of calls that brought its events; none when nobody traces them.
     pub traces: Option<Arc<str>>,
 }

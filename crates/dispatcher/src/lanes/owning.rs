@@ -13,7 +13,8 @@ use super::action::{Action, LaneSettings, Moment, Owned};
 use crate::lane::Lane;
 
 impl Lanes {
-    /// The settings of all mappings there are. Lanes of mappings that are gone send nothing more.
+    /// The settings of all mappings there are. Lanes of mappings that are gone, or do not compile, send nothing more: what they have
+    /// under way ends, and is settled.
     pub fn configure(&mut self, now: Moment, settings: &HashMap<i64, LaneSettings>) {
         self.cx.now = now;
         let mut fresh = Vec::new();
@@ -34,7 +35,10 @@ impl Lanes {
         let gone: Vec<i64> = self.settings.keys().filter(|id| !settings.contains_key(id)).copied().collect();
         for mapping_id in gone {
             self.settings.remove(&mapping_id);
-            self.drop_lane(mapping_id);
+            if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
+                lane.close();
+                self.advance(mapping_id);
+            }
         }
         for (mapping_id, new) in fresh {
             self.settings.insert(mapping_id, new);

@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use signalpost_storage::{PARTITIONS, partition_of};
 use uuid::Uuid;
 
-use super::plan::Defect;
-use crate::lanes::action::{
-    FoundRow, LoadedRow, Moment, Origin, Owned, Page, Put, Schedule, Settled, Settlement,
-};
+use self::dead::{Dead, DeadLetters};
+use super::defect::Defect;
+use crate::lanes::action::{FoundRow, LoadedRow, Moment, Origin, Owned, Page, Put, Settled, Settlement};
+
+mod dead;
 
 /// How long a process keeps what it owns without a heartbeat.
 pub(super) const LEASE: Duration = Duration::from_secs(1);
@@ -58,7 +59,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) rows: BTreeMap<(i64, i64), DbRow>,
-    pub(super) buried: Vec<u64>,
+    pub(super) dead: DeadLetters,
     partitions: Vec<Partition>,
     alive: BTreeMap<usize, Alive>,
     commits: u64,
@@ -85,7 +86,7 @@ impl Database {
         let count = usize::try_from(PARTITIONS).unwrap_or_default();
         Self {
             rows: BTreeMap::new(),
-            buried: Vec::new(),
+            dead: DeadLetters::default(),
             partitions: vec![Partition::default(); count],
             alive: BTreeMap::new(),
             commits: 0,
@@ -167,10 +168,15 @@ impl Database {
         mine.enumerate().map(own).collect()
     }
 
-    pub(super) fn release_all(&mut self, me: usize) {
+    /// `is_cut_off`: requests were, and may have arrived.
+    pub(super) fn release_all(&mut self, me: usize, is_cut_off: bool) {
+        let now = self.clock();
         self.alive.remove(&me);
         for partition in self.partitions.iter_mut().filter(|partition| partition.owner == Some(me)) {
             partition.owner = None;
+            if is_cut_off && self.defect != Some(Defect::ReleaseUnmarked) {
+                partition.maybe_repeated_before = Some(now);
+            }
         }
     }
 
@@ -190,8 +196,9 @@ impl Database {
         self.rows.insert((mapping_id, position), row);
     }
 
-    fn found((mapping_id, position): (i64, i64), row: &DbRow, schedule: Schedule) -> FoundRow {
-        FoundRow { mapping_id, position, events: count(row), bytes: text(&row.events).len(), schedule }
+    fn found((mapping_id, position): (i64, i64), row: &DbRow, now: Duration) -> FoundRow {
+        let due_in = row.due.map(|due| due.saturating_sub(now));
+        FoundRow { mapping_id, position, events: count(row), bytes: text(&row.events).len(), due_in }
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -207,7 +214,7 @@ impl Database {
         let is_ours = |lane: i64| partitions.contains(&partition_of(lane));
         let new =
             self.rows.iter().filter(|((lane, _), row)| is_new(row) && row.due.is_none() && is_ours(*lane));
-        let rows = new.map(|(key, row)| Self::found(*key, row, Schedule::Fresh)).collect();
+        let rows = new.map(|(key, row)| Self::found(*key, row, self.clock())).collect();
         let Seen { commits, last_number } = self.seen();
         (rows, Seen { commits, last_number: last_number.max(since.last_number) })
     }
@@ -223,8 +230,7 @@ impl Database {
         let after = page.after.saturating_add(1);
         let rows = self.rows.range((page.mapping_id, after)..=(page.mapping_id, i64::MAX));
         let wanted = rows.filter(|(_, row)| page.include_scheduled || row.due.is_none()).take(page.limit);
-        let schedule = |row: &DbRow| if row.due.is_some() { Schedule::Later } else { Schedule::Fresh };
-        wanted.map(|(key, row)| Self::found(*key, row, schedule(row))).collect()
+        wanted.map(|(key, row)| Self::found(*key, row, self.clock())).collect()
     }
 
     pub(super) fn due(
@@ -240,10 +246,7 @@ impl Database {
             scheduled.clone().filter(|(due, key, _)| *due <= now && !except.contains(&key.0)).collect();
         due.sort_by_key(|(due, ..)| *due);
         let next = scheduled.filter(|(due, ..)| *due > now).map(|(due, ..)| due.saturating_sub(now)).min();
-        (
-            due.into_iter().take(limit).map(|(_, key, row)| Self::found(*key, row, Schedule::Due)).collect(),
-            next,
-        )
+        (due.into_iter().take(limit).map(|(_, key, row)| Self::found(*key, row, now)).collect(), next)
     }
 
     pub(super) fn load(&self, keys: &[(i64, i64)]) -> Vec<LoadedRow> {
@@ -259,6 +262,7 @@ impl Database {
                 batch_id: row.batch_id,
                 enqueued_at: stamp(row.enqueued),
                 age: self.clock().saturating_sub(row.enqueued),
+                is_scheduled: row.due.is_some(),
                 traces: None,
             })
         };
@@ -273,7 +277,8 @@ impl Database {
             return Settled::Stale;
         }
         self.commits += 1;
-        let mapping_id = settlement.mapping_id;
+        let (by, mapping_id) = ((me, settlement.id), settlement.mapping_id);
+        self.dead.settled(by);
         let is_there = |origin: &Origin| self.rows.contains_key(&(mapping_id, origin.position));
         let put: Vec<&Put> =
             settlement.put.iter().filter(|put| put.is_in_place || put.from.iter().any(is_there)).collect();
@@ -283,19 +288,28 @@ impl Database {
         for put in put {
             self.put(mapping_id, put);
         }
-        for bury in &settlement.bury {
-            if !bury.row.is_in_place {
-                self.buried.extend(events(&bury.row.payload.to_bytes()));
-            } else if let Some(row) = self.rows.remove(&(mapping_id, bury.row.position)) {
-                self.buried.extend(row.events);
-            }
+        for bury in settlement.bury.iter().filter(|bury| !bury.row.is_in_place) {
+            let (events, target) = (events(&bury.row.payload.to_bytes()), bury.row.target.clone());
+            self.dead.bury((mapping_id, bury.row.position), Dead { events, target, by });
         }
-        for row in &settlement.overflow {
-            if let Some(row) = self.rows.remove(&(mapping_id, row.position)) {
-                self.buried.extend(&row.events);
+        let moved = settlement.bury.iter().filter(|bury| bury.row.is_in_place).map(|bury| bury.row.position);
+        for position in moved.chain(settlement.overflow.iter().map(|row| row.position)) {
+            if let Some(DbRow { events, target, .. }) = self.rows.remove(&(mapping_id, position)) {
+                self.dead.bury((mapping_id, position), Dead { events, target, by });
             }
         }
         Settled::Done
+    }
+
+    /// The first events of a dead letter wait again, unless its address is in use.
+    pub(super) fn redrive(&mut self, mapping_id: i64, position: i64, at_most: usize) -> Vec<u64> {
+        let address = (mapping_id, position);
+        if self.rows.contains_key(&address) {
+            return Vec::new();
+        }
+        let Some((events, target)) = self.dead.rise(address, at_most) else { return Vec::new() };
+        self.commit(mapping_id, position, 0, events.clone(), target);
+        events
     }
 
     /// Deletes all of a lane; its events.

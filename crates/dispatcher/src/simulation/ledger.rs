@@ -24,6 +24,14 @@ pub(super) struct Sender {
     pub(super) is_owner: bool,
 }
 
+/// A request that is being made, and the settings by which.
+pub(super) struct Sending<'a> {
+    pub(super) sender: Sender,
+    pub(super) request: &'a Request,
+    pub(super) events: &'a [u64],
+    pub(super) settings: &'a LaneSettings,
+}
+
 /// A request under way.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
@@ -39,6 +47,8 @@ pub(super) struct Ledger {
     under_way: BTreeMap<(usize, u64), Sent>,
     /// Who sent an event to a receiver that took it.
     taken: HashMap<u64, Vec<Sender>>,
+    /// Events that were taken, and the answer lost: where the next one refuses them, its halves do not know of it.
+    unanswered: HashSet<u64>,
     /// Deliveries a process was told of.
     reported: HashSet<(Sender, u64)>,
     compositions: HashMap<Uuid, Vec<u64>>,
@@ -46,6 +56,8 @@ pub(super) struct Ledger {
     ids: HashMap<u64, Uuid>,
     /// Events that were deleted.
     purged: HashSet<u64>,
+    /// Events that an operator queued again.
+    redriven: HashSet<u64>,
     starts: HashMap<(Sender, i64), Vec<Moment>>,
     last_in_order: HashMap<i64, u64>,
     pub(super) requests: u64,
@@ -77,12 +89,30 @@ impl Ledger {
         self.purged.extend(events);
     }
 
+    /// These events wait again.
+    pub(super) fn redriven(&mut self, events: &[u64]) {
+        self.redriven.extend(events);
+    }
+
+    /// A request was cut off by its process, which takes no notice of an answer.
+    pub(super) fn cut_off(&mut self, process: usize, request: u64) {
+        self.under_way.remove(&(process, request));
+    }
+
+    /// The requests that a process has under way.
+    pub(super) fn under_way(&self, process: usize) -> Vec<u64> {
+        self.under_way.range((process, 0)..=(process, u64::MAX)).map(|((_, request), _)| *request).collect()
+    }
+
+    /// A lane's pace is not known any more.
+    pub(super) fn forget_pace(&mut self, mapping_id: i64) {
+        self.starts.retain(|(_, lane), _| *lane != mapping_id);
+    }
+
     /// A request is made.
     pub(super) fn sending(
         &mut self,
-        sender: Sender,
-        request: &Request,
-        events: &[u64],
+        Sending { sender, request, events, settings }: Sending<'_>,
         database: &Database,
         plan: &Plan,
         now: Moment,
@@ -103,7 +133,8 @@ impl Ledger {
         if let Some(event) = events.iter().find(|event| is_bound && busy(event)) {
             return Err(format!("event {event} is under way twice"));
         }
-        if let Some(event) = events.iter().find(|event| self.reported.contains(&(sender, **event))) {
+        let is_delivered = |event: &&u64| self.reported.contains(&(sender, **event));
+        if let Some(event) = events.iter().find(is_delivered).filter(|_| is_bound) {
             return Err(format!("event {event} was delivered, and is sent again by the same owner"));
         }
         let identity = request.identity;
@@ -115,7 +146,6 @@ impl Ledger {
             self.check_queued(request, events, database)?;
             self.check_mark(sender, request, events, plan)?;
         }
-        let settings = &plan.lanes[&mapping_id];
         self.check_pace(sender, mapping_id, settings, now)?;
         for event in events {
             let since = self.waiting_since.insert(*event, now).unwrap_or_default();
@@ -164,7 +194,9 @@ impl Ledger {
             return Ok(());
         }
         let by_another = |event: &&u64| {
-            self.taken.get(*event).is_some_and(|senders| senders.iter().any(|other| *other != sender))
+            !self.redriven.contains(*event)
+                && !self.unanswered.contains(*event)
+                && self.taken.get(*event).is_some_and(|senders| senders.iter().any(|other| *other != sender))
         };
         match events.iter().find(by_another) {
             Some(event) => Err(format!("event {event} arrived before, and the request does not say so")),
@@ -200,6 +232,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// What a receiver takes of these events it never says.
+    pub(super) fn unanswered<'a>(&mut self, events: impl Iterator<Item = &'a u64>) {
+        self.unanswered.extend(events);
+    }
+
     /// A receiver takes these events.
     pub(super) fn taken(
         &mut self,
@@ -219,7 +256,11 @@ impl Ledger {
                 }
                 continue;
             }
-            if plan.lanes[&mapping_id].ordered && sender.is_owner && !database.buried.contains(&event) {
+            let is_in_order = plan.lanes[&mapping_id].ordered
+                && !plan.changed.contains(&mapping_id)
+                && !self.redriven.contains(&event)
+                && !database.dead.has(event);
+            if is_in_order && sender.is_owner {
                 let last = self.last_in_order.entry(mapping_id).or_insert(event);
                 if *last > event {
                     return Err(format!("lane {mapping_id} is ordered: {event} arrives after {last}"));
@@ -276,7 +317,7 @@ impl Ledger {
         if let Some(event) = after.difference(before).find(|event| !is_beside_queued(event)) {
             return Err(format!("event {event} is queued again"));
         }
-        let is_accounted = |event: &u64| self.taken.contains_key(event) || database.buried.contains(event);
+        let is_accounted = |event: &u64| self.taken.contains_key(event) || database.dead.has(*event);
         match before.difference(&after).find(|event| !is_accounted(event)) {
             Some(event) => Err(format!("event {event} is lost: neither delivered nor buried nor queued")),
             None => Ok(()),
@@ -285,13 +326,12 @@ impl Ledger {
 
     /// When all is done.
     pub(super) fn check_end(&self, database: &Database, plan: &Plan) -> Result<(), String> {
-        let buried: HashSet<u64> = database.buried.iter().copied().collect();
-        let is_gone = |event: &u64| buried.contains(event) || self.purged.contains(event);
+        let is_gone = |event: &u64| database.dead.has(*event) || self.purged.contains(event);
         let is_lost = |event: &&u64| !self.taken.contains_key(event) && !is_gone(event);
         if let Some(event) = self.waiting_since.keys().find(is_lost) {
             return Err(format!("event {event} is lost"));
         }
-        let both = buried.iter().find(|event| self.taken.contains_key(event));
+        let both = database.dead.events().find(|event| self.taken.contains_key(event));
         match both.filter(|_| plan.faults.repeats_nothing()) {
             Some(event) => Err(format!("event {event} was delivered and buried")),
             None => Ok(()),

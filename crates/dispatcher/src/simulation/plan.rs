@@ -1,7 +1,6 @@
 //! Plan: what one seed simulates: lanes, receivers, faults, and perhaps a defect brought in on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -17,6 +16,10 @@ pub(super) struct Plan {
     pub(super) lanes: BTreeMap<i64, LaneSettings>,
     /// Their receivers do not answer for long.
     pub(super) hanging: BTreeSet<i64>,
+    /// Their mapping is not there, or does not compile.
+    pub(super) absent: BTreeSet<i64>,
+    /// What they were at first does not tell what order and shape their requests have.
+    pub(super) changed: BTreeSet<i64>,
     pub(super) faults: Faults,
 }
 
@@ -40,8 +43,14 @@ pub(super) struct Faults {
     pub(super) overflows: u32,
     /// Purges of what waits in a lane, or of what does not any more.
     pub(super) purges: u32,
+    /// Redrives of some dead letters, and of parts of them.
+    pub(super) redrives: u32,
+    /// Other settings of a lane, or none for a while.
+    pub(super) changes: u32,
     /// Orderly ends of a process, another starting in its place.
     pub(super) drains: u32,
+    /// The same, with an end to its patience: what is under way is cut off.
+    pub(super) aborts: u32,
     /// SIGKILL, and another process a while later.
     pub(super) kills: u32,
     /// SIGSTOP, and SIGCONT up to some leases later.
@@ -68,7 +77,10 @@ impl Default for Faults {
             loses_heartbeats: 0.0,
             overflows: 0,
             purges: 0,
+            redrives: 0,
+            changes: 0,
             drains: 0,
+            aborts: 0,
             kills: 0,
             sleeps: 0,
             suspensions: 0,
@@ -83,7 +95,7 @@ impl Default for Faults {
 impl Faults {
     /// Nobody ever loses a partition without having finished with it, and every answer comes: then nothing is sent twice.
     pub(super) fn repeats_nothing(&self) -> bool {
-        self.kills + self.sleeps + self.suspensions + self.leaps + self.postgres_leaps == 0
+        self.kills + self.aborts + self.sleeps + self.suspensions + self.leaps + self.postgres_leaps == 0
             && self.loses_responses + self.loses_heartbeats == 0.0
     }
 
@@ -94,8 +106,8 @@ impl Faults {
 }
 
 /// The scenarios by name; a seed's is that of its remainder.
-type Scenario = (&'static str, fn(&mut StdRng) -> Faults);
-pub(super) const SCENARIOS: [Scenario; 14] = [
+pub(super) type Scenario = (&'static str, fn(&mut StdRng) -> Faults);
+pub(super) const SCENARIOS: [Scenario; 18] = [
     ("no faults", |_| Faults::default()),
     ("receivers that fail and refuse", |random| Faults {
         fails: random.random_range(0.0..0.6),
@@ -194,13 +206,59 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
         postgres_leaps: 1,
         loaded_bytes: random.random_range(60..5000),
         unsettled: random.random_range(3..100),
+        ..Faults::default()
+    }),
+    ("requests that are cut off", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.2,
+        refuses: 20,
+        drains: 2,
+        aborts: 4,
+        loses_answers: random.random_range(0.0..0.2),
+        ..Faults::default()
+    }),
+    ("redrives", |random| Faults {
+        fails: random.random_range(0.0..0.6),
+        refuses: 200,
+        tells_apart: 0.3,
+        loses_answers: random.random_range(0.0..0.2),
+        overflows: random.random_range(0..10),
+        redrives: 60,
+        drains: random.random_range(0..3),
+        ..Faults::default()
+    }),
+    ("settings that change", |random| Faults {
+        dispatchers: random.random_range(1..3),
+        fails: random.random_range(0.0..0.6),
+        refuses: 30,
+        loses_answers: random.random_range(0.0..0.2),
+        changes: 20,
+        drains: random.random_range(0..3),
+        ..Faults::default()
+    }),
+    ("everything, and its operators", |random| Faults {
+        dispatchers: random.random_range(1..4),
+        fails: 0.3,
+        refuses: 100,
+        tells_apart: 0.2,
+        loses_responses: 0.1,
+        loses_answers: 0.1,
+        overflows: 5,
+        purges: 3,
+        redrives: 20,
+        changes: 10,
+        drains: 2,
+        aborts: 2,
+        kills: 1,
+        sleeps: 1,
+        loaded_bytes: random.random_range(60..5000),
+        unsettled: random.random_range(3..100),
+        ..Faults::default()
     }),
 ];
 
 impl Plan {
-    pub(super) fn of(seed: u64, random: &mut StdRng) -> Self {
-        let index = usize::try_from(seed % SCENARIOS.len() as u64).unwrap_or(0);
-        let (scenario, faults) = SCENARIOS[index];
+    pub(super) fn of((scenario, faults): Scenario, random: &mut StdRng) -> Self {
         let faults = faults(random);
         let hangs = scenario == "lanes that hang";
         let count = if hangs { random.random_range(4..12) } else { random.random_range(1..6) };
@@ -210,7 +268,7 @@ impl Plan {
             lanes.insert(random.random_range(0..200), settings);
         }
         let hanging = lanes.keys().copied().filter(|_| hangs && random.random_bool(0.4)).collect();
-        Self { scenario, lanes, hanging, faults }
+        Self { scenario, lanes, hanging, absent: BTreeSet::new(), changed: BTreeSet::new(), faults }
     }
 
     /// Whether nothing keeps a lane's events from arriving at once.
@@ -219,15 +277,24 @@ impl Plan {
     }
 }
 
-/// Any lane.
-fn any(random: &mut StdRng) -> LaneSettings {
-    let batching = random.random_bool(0.6).then(|| Batching {
+/// A seed's scenario.
+pub(super) fn scenario(seed: u64) -> Scenario {
+    SCENARIOS[usize::try_from(seed % SCENARIOS.len() as u64).unwrap_or(0)]
+}
+
+/// Any way to make requests.
+pub(super) fn batching(random: &mut StdRng) -> Option<Batching> {
+    random.random_bool(0.6).then(|| Batching {
         size: random.random_range(1..9),
         bytes: random.random_range(12..120),
         wait: Duration::from_millis(random.random_range(0..300)),
-    });
+    })
+}
+
+/// Any lane.
+fn any(random: &mut StdRng) -> LaneSettings {
     LaneSettings {
-        batching,
+        batching: batching(random),
         ordered: random.random_bool(0.3),
         max_concurrency: random.random_range(1..6),
         rate_limit: random.random_bool(0.2).then_some(200.0),
@@ -259,64 +326,3 @@ fn prompt() -> LaneSettings {
         purges: 0,
     }
 }
-
-/// A mistake that is brought in on purpose, in the models around the decisions, to show that it is caught.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Defect {
-    /// Postgres does not check who settles.
-    SettleWithoutFence,
-    /// The tail asks only for what comes after the last row it saw.
-    ForgetLateRows,
-    /// A retry is sent twice.
-    DoubleRetry,
-    /// A settlement is answered before its commit, which some never see.
-    AnswerBeforeCommit,
-    /// A process that wakes up deals with what it was told before it looks at its lease.
-    WakeUnaware,
-    /// A retry forgets the id of its batch.
-    RetryWithNewId,
-    /// A process that ends gives its partitions back before what is under way is settled.
-    ReleaseTooSoon,
-}
-
-impl Defect {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::SettleWithoutFence,
-        Self::ForgetLateRows,
-        Self::DoubleRetry,
-        Self::AnswerBeforeCommit,
-        Self::WakeUnaware,
-        Self::RetryWithNewId,
-        Self::ReleaseTooSoon,
-    ];
-
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SettleWithoutFence => "settle-without-fence",
-            Self::ForgetLateRows => "forget-late-rows",
-            Self::DoubleRetry => "double-retry",
-            Self::AnswerBeforeCommit => "answer-before-commit",
-            Self::WakeUnaware => "wake-unaware",
-            Self::RetryWithNewId => "retry-with-new-id",
-            Self::ReleaseTooSoon => "release-too-soon",
-        }
-    }
-}
-
-impl FromStr for Defect {
-    type Err = UnknownDefect;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDefect> {
-        Self::ALL.into_iter().find(|defect| defect.name() == name).ok_or(UnknownDefect)
-    }
-}
-
-/// There is no such defect.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "no such defect; there are settle-without-fence, forget-late-rows, double-retry, answer-before-commit, wake-unaware, \
-     retry-with-new-id and release-too-soon"
-)]
-pub struct UnknownDefect;

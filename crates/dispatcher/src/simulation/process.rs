@@ -31,7 +31,7 @@ pub(super) enum Question {
     FindDue { partitions: Vec<i16>, except: Vec<i64> },
     Load(Vec<(i64, i64)>, u64),
     Settle(Box<Settlement>),
-    ReleaseAll,
+    ReleaseAll { is_cut_off: bool },
 }
 
 /// Something a process is told.
@@ -51,13 +51,15 @@ pub(super) enum Told {
     Settled(u64, Settled),
     Reported(u64, Report, Vec<u64>),
     Overflowing(i64, Vec<FoundRow>, Excess),
-    /// The settings as they are now.
-    Configured(HashMap<i64, LaneSettings>),
+    /// The settings have changed.
+    Reconfigured,
     Arrivals,
     Partitions,
     /// A question has to be asked, perhaps again.
     Ask(Question),
     Stop,
+    /// Nobody waits for its requests any more.
+    Abort,
 }
 
 #[derive(Debug)]
@@ -70,7 +72,10 @@ pub(super) struct Process {
     pub(super) lag: Duration,
     pub(super) lead: Duration,
     pub(super) unanswered: usize,
+    /// As it knows them.
+    pub(super) settings: HashMap<i64, LaneSettings>,
     pub(super) is_stopping: bool,
+    pub(super) is_aborting: bool,
     /// When its next step is planned.
     pub(super) planned: Option<Moment>,
 }
@@ -85,7 +90,9 @@ impl Process {
             lag: Duration::ZERO,
             lead: Duration::ZERO,
             unanswered: 0,
+            settings: HashMap::new(),
             is_stopping: false,
+            is_aborting: false,
             planned: None,
         }
     }
@@ -128,7 +135,7 @@ impl Process {
             }
             Told::Reported(request, report, _) => lanes.reported(now, request, report, random),
             Told::Overflowing(mapping_id, oldest, excess) => lanes.overflow(now, mapping_id, &oldest, excess),
-            Told::Configured(settings) => lanes.configure(now, &settings),
+            Told::Reconfigured => lanes.configure(now, &self.settings),
             Told::Arrivals => self.decisions.hint_arrivals(),
             Told::Partitions => self.decisions.hint_partitions(),
             Told::Ask(question) => return Some(question),
@@ -136,6 +143,7 @@ impl Process {
                 self.is_stopping = true;
                 self.decisions.stop(now);
             }
+            Told::Abort => self.is_aborting = true,
         }
         None
     }

@@ -31,14 +31,19 @@ pub(super) fn body(request: &Request) -> Bytes {
     if request.is_batch { body } else { [b"[", &body[..], b"]"].concat().into() }
 }
 
-/// The events of a request that has the shape its lane asks for.
-pub(super) fn shaped(request: &Request, settings: &LaneSettings) -> Result<Vec<u64>, String> {
+/// The events of a request that has the shape its lane asks for; `has_changed`: or asked for when it was made first.
+pub(super) fn shaped(
+    request: &Request,
+    settings: &LaneSettings,
+    has_changed: bool,
+) -> Result<Vec<u64>, String> {
     let body = body(request);
     let events = events(&body);
-    if request.is_batch != settings.batching.is_some() || events.len() != request.events as usize {
+    let is_batch = settings.batching.is_some() || has_changed && events.len() > 1;
+    if request.is_batch != is_batch || events.len() != request.events as usize {
         return Err(format!("{request:?} has the wrong shape"));
     }
-    let is_too_much = settings.batching.is_some_and(|batching| {
+    let is_too_much = settings.batching.filter(|_| !has_changed).is_some_and(|batching| {
         events.len() > batching.size as usize || (body.len() > batching.bytes && events.len() > 1)
     });
     if is_too_much { Err(format!("{request:?} is beyond {:?}", settings.batching)) } else { Ok(events) }

@@ -12,8 +12,9 @@ use rand::rngs::StdRng;
 use signalpost_core::outcome::Outcome;
 
 use super::database::{Database, events};
+use super::defect::Defect;
 use super::ledger::{self, Ledger};
-use super::plan::{Defect, Plan};
+use super::plan::Plan;
 use super::process::{Process, Question, State, Told};
 use super::receiver::Answer;
 use crate::lanes::action::{Moment, Request};
@@ -41,6 +42,8 @@ pub(super) enum Happening {
     /// A process looks at its inbox and its clock.
     Step(usize),
     Wake(usize),
+    /// A process that aborts waits no longer.
+    GiveUp(usize),
     Disturb(Disturbance),
     /// A question reaches Postgres.
     Asked(usize, Question),
@@ -66,8 +69,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, defect: Option<Defect>, mut random: StdRng, is_traced: bool) -> Self {
-        let plan = Plan::of(seed, &mut random);
+    pub(super) fn new(plan: Plan, defect: Option<Defect>, random: StdRng, is_traced: bool) -> Self {
         let mut world = Self {
             random,
             plan,
@@ -190,6 +192,11 @@ impl World {
                     self.step(process)?;
                 }
             }
+            Happening::GiveUp(process) => {
+                if self.processes[process].state == State::Running {
+                    self.leave(process);
+                }
+            }
             Happening::Disturb(disturbance) => self.disturb(disturbance),
             Happening::Asked(process, question) => self.asked(process, question)?,
             Happening::Tell(process, told) => {
@@ -205,6 +212,7 @@ impl World {
         let mapping_id = request.mapping_id;
         let events = events(&super::receiver::body(request));
         let Answer { report, taken, known, after } = self.receive(mapping_id, &events);
+        self.ledger.unanswered(taken.iter().filter(|event| !known.contains(event)));
         self.ledger.taken(sender, mapping_id, taken.into_iter(), &self.database, &self.plan)?;
         self.at(self.now + after, Happening::Tell(index, Told::Reported(request.id, report, known)));
         Ok(())

@@ -15,6 +15,7 @@ mod proxy;
 mod purge;
 mod redrive;
 mod retry;
+mod settings;
 mod signatures;
 mod support;
 mod tls;

@@ -18,7 +18,7 @@ use crate::StorageError;
 pub struct Snapshot(String);
 
 /// A row that was there when we looked; whether it still is, `load` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
     /// Its lane.
     pub mapping_id: i64,
@@ -28,8 +28,8 @@ pub struct Found {
     pub event_count: i32,
     /// Bytes of its payload.
     pub bytes: i32,
-    /// Whether it is a retry: scheduled, rather than fresh.
-    pub scheduled: bool,
+    /// Seconds until it is to be tried again, none or less where it is due; nothing where it is fresh.
+    pub due_in: Option<f64>,
 }
 
 /// A row with everything that sending it takes.
@@ -53,6 +53,8 @@ pub struct Row {
     pub enqueued_at: DateTime<Utc>,
     /// How long ago that was.
     pub age: Duration,
+    /// Whether it is to be tried again, rather than fresh.
+    pub scheduled: bool,
     /// Where its events came from, as [`NewBatch::traces`](crate::NewBatch::traces).
     pub traces: Option<String>,
 }
@@ -93,7 +95,7 @@ impl Queue {
             else {
                 continue;
             };
-            arrivals.found.push(Found { mapping_id, position, event_count, bytes, scheduled: false });
+            arrivals.found.push(Found { mapping_id, position, event_count, bytes, due_in: None });
             if let (Some(payload), Some(attempts), Some(enqueued_at)) =
                 (row.payload, row.attempts, row.enqueued_at)
             {
@@ -107,6 +109,7 @@ impl Queue {
                     batch_id: row.batch_id,
                     enqueued_at,
                     age: Duration::from_secs_f64(row.age.unwrap_or_default().max(0.0)),
+                    scheduled: false,
                     traces: row.traces,
                 });
             }
@@ -166,6 +169,7 @@ impl Queue {
             batch_id: row.batch_id,
             enqueued_at: row.enqueued_at,
             age: Duration::from_secs_f64(row.age.max(0.0)),
+            scheduled: row.scheduled,
             traces: row.traces,
         });
         Ok(loaded.collect())

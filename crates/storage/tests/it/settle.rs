@@ -85,8 +85,10 @@ async fn what_is_left_of_a_row_stands_at_its_own_address() {
     split.put = vec![head, rest];
     storage.queue().settle(me, &[split]).await.unwrap();
     let left = all(&storage, LANE).await;
-    let shape: Vec<_> =
-        left.iter().map(|row| (row.position - rows[0].position, row.event_count, row.scheduled)).collect();
+    let shape: Vec<_> = left
+        .iter()
+        .map(|row| (row.position - rows[0].position, row.event_count, row.due_in.is_some()))
+        .collect();
     assert_eq!(shape, [(0, 1, true), (1, 2, false)]);
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn batch(mapping_id: i64, count: i32) -> NewBatch {
 }
 
 pub(crate) async fn all(storage: &Storage, mapping_id: i64) -> Vec<Found> {
-    storage.queue().page(mapping_id, 0, 10_000, true).await.unwrap()
+    storage.queue().page(mapping_id, i64::MIN, 10_000, true).await.unwrap()
 }
 
 pub(crate) async fn count(storage: &Storage, table: &str) -> i64 {

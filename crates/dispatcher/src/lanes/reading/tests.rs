@@ -6,7 +6,7 @@ use signalpost_storage::PARTITIONS;
 
 use super::*;
 use crate::lanes::Limits;
-use crate::lanes::action::{Action, Attempted, LaneSettings, Owned, Report, Schedule, Settled};
+use crate::lanes::action::{Action, Attempted, LaneSettings, Owned, Report, Settled};
 
 /// Lanes of single events, 8 requests at a time, that own everything.
 fn lanes(count: i64) -> Lanes {
@@ -43,6 +43,7 @@ fn row((mapping_id, position): (i64, i64)) -> LoadedRow {
         batch_id: None,
         enqueued_at: DateTime::UNIX_EPOCH,
         age: Duration::ZERO,
+        is_scheduled: true,
         traces: None,
     }
 }
@@ -110,7 +111,7 @@ impl Play {
 }
 
 fn found((mapping_id, position): (i64, i64)) -> FoundRow {
-    FoundRow { mapping_id, position, events: 1, bytes: 3, schedule: Schedule::Due }
+    FoundRow { mapping_id, position, events: 1, bytes: 3, due_in: Some(Duration::ZERO) }
 }
 
 fn delivered() -> Attempted {

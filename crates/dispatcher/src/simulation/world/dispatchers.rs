@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
-use super::super::ledger;
-use super::super::plan::Defect;
+use super::super::defect::Defect;
+use super::super::ledger::{self, Sending};
 use super::super::process::{self, Process, Question, State, Told};
 use super::super::receiver::{shaped, words};
 use super::{Happening, World};
 use crate::decisions::Task;
 use crate::lanes::Limits;
-use crate::lanes::action::{Action, Moment, Request};
+use crate::lanes::action::{Action, Moment, Report, Request};
 
 impl World {
     pub(super) fn start(&mut self) {
@@ -19,7 +19,8 @@ impl World {
         let limits = Limits { loaded_bytes: faults.loaded_bytes, unsettled: faults.unsettled };
         let mut process = Process::new(limits, self.now);
         process.decisions.begin(self.database.at(self.now).seen());
-        process.decisions.lanes.configure(Moment::ZERO, &self.settings());
+        process.settings = self.settings();
+        process.decisions.lanes.configure(Moment::ZERO, &process.settings);
         process.decisions.configured();
         self.processes.push(process);
         let index = self.processes.len() - 1;
@@ -31,6 +32,7 @@ impl World {
         self.processes[index].state = State::Gone;
         self.processes[index].inbox.clear();
         self.ledger.gone(index);
+        self.database.dead.gone(index);
     }
 
     /// What the driver does whenever it wakes up.
@@ -51,6 +53,10 @@ impl World {
         }
         let inbox = std::mem::take(&mut self.processes[index].inbox);
         for told in inbox {
+            // What was decided by the settings that it knew until now is checked by those.
+            if matches!(told, Told::Reconfigured) {
+                self.act(index)?;
+            }
             self.take(index, told, local);
         }
         let process = &mut self.processes[index];
@@ -65,9 +71,20 @@ impl World {
     }
 
     fn take(&mut self, index: usize, told: Told, local: Moment) {
-        if let Told::Reported(request, report, delivered) = &told {
-            self.note(|| format!("process {index} is told of request {request}: {}", words(report)));
-            self.ledger.reported(index, *request, delivered.iter().copied());
+        match &told {
+            Told::Reported(request, report, delivered) => {
+                self.note(|| format!("process {index} is told of request {request}: {}", words(report)));
+                match report {
+                    Report::Attempted(_) => {
+                        self.ledger.reported(index, *request, delivered.iter().copied());
+                    }
+                    Report::Cancelled => self.ledger.cut_off(index, *request),
+                }
+            }
+            Told::Settled(settlement, _) => self.database.dead.answered(index, *settlement),
+            Told::Reconfigured => self.processes[index].settings = self.settings(),
+            Told::Abort => self.cut_off(index),
+            _ => {}
         }
         let random = self.random.random();
         if let Some(question) = self.processes[index].take(told, local, random) {
@@ -79,10 +96,25 @@ impl World {
         let process = &self.processes[index];
         let is_done = process.is_drained() || self.defect == Some(Defect::ReleaseTooSoon);
         if process.is_stopping && is_done {
-            self.note(|| format!("process {index} ends"));
-            self.end(index);
-            self.after(0, 15, Happening::Asked(index, Question::ReleaseAll));
+            self.leave(index);
         }
+    }
+
+    /// A process ends, and gives back what it still has.
+    pub(super) fn leave(&mut self, index: usize) {
+        self.note(|| format!("process {index} ends"));
+        let is_cut_off = self.processes[index].is_aborting;
+        self.end(index);
+        self.after(0, 15, Happening::Asked(index, Question::ReleaseAll { is_cut_off }));
+    }
+
+    /// Whatever a process has under way is cut off; what it can't record soon, it never does.
+    fn cut_off(&mut self, index: usize) {
+        for request in self.ledger.under_way(index) {
+            let report = Told::Reported(request, Report::Cancelled, Vec::new());
+            self.after(0, 3, Happening::Tell(index, report));
+        }
+        self.after(500, 501, Happening::GiveUp(index));
     }
 
     fn plan_step(&mut self, index: usize) {
@@ -135,7 +167,9 @@ impl World {
 
     fn send(&mut self, index: usize, request: Request) -> Result<(), String> {
         let mapping_id = request.mapping_id;
-        let events = shaped(&request, &self.plan.lanes[&mapping_id])?;
+        let settings = self.processes[index].settings.get(&mapping_id).cloned();
+        let settings = settings.ok_or_else(|| format!("{request:?} is of a lane that is gone"))?;
+        let events = shaped(&request, &settings, self.plan.changed.contains(&mapping_id))?;
         self.note(|| {
             let (id, identity) = (request.id, request.identity);
             format!("process {index} sends request {id} of lane {mapping_id}: {events:?} {identity:?}")
@@ -143,7 +177,8 @@ impl World {
         let epoch = self.processes[index].decisions.lanes.epoch(mapping_id);
         let is_owner = epoch.is_some_and(|epoch| self.database.owner(mapping_id) == Some((index, epoch)));
         let sender = ledger::Sender { process: index, epoch, is_owner };
-        self.ledger.sending(sender, &request, &events, &self.database, &self.plan, self.now)?;
+        let sending = Sending { sender, request: &request, events: &events, settings: &settings };
+        self.ledger.sending(sending, &self.database, &self.plan, self.now)?;
         self.after(0, 5, Happening::Arrive(index, sender, Box::new(request)));
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use rand::Rng as _;
 
+use super::super::defect::Defect;
 use super::super::ledger;
-use super::super::plan::Defect;
 use super::super::process::{Question, State, Told};
 use super::{Happening, World};
 use crate::lanes::action::Settled;
@@ -23,7 +23,7 @@ impl World {
         match (again, answer) {
             // A heartbeat that is not answered is waited for; anything else fails, and is asked again.
             (Some(told), _) if is_beat => self.after(333, 334, Happening::Tell(index, told)),
-            (Some(Told::Ask(Question::ReleaseAll)), _) | (None, None) => {}
+            (Some(Told::Ask(Question::ReleaseAll { .. })), _) | (None, None) => {}
             (Some(told), _) => self.after(50, 100, Happening::Tell(index, told)),
             (None, Some(answer)) => self.after(0, 15, Happening::Tell(index, answer)),
         }
@@ -62,8 +62,8 @@ impl World {
                 self.ledger.settled(index, &settlement, settled, &before, &self.database)?;
                 Told::Settled(settlement.id, settled)
             }
-            Question::ReleaseAll => {
-                database.release_all(index);
+            Question::ReleaseAll { is_cut_off } => {
+                database.release_all(index, is_cut_off);
                 self.hint(|| Told::Partitions);
                 return Ok(None);
             }
