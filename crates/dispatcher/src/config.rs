@@ -25,7 +25,7 @@ pub struct Config {
     /// How much of the queue may be in memory at a time. A lane that has nothing there may always have one row.
     #[serde(with = "signalpost_core::setting::size")]
     pub loaded_bytes_max: ByteSize,
-    /// How many requests may be under way, or made and not recorded yet.
+    /// How many requests may be under way, or made and not recorded yet. A lane leaves free as many as it has, and may always have one.
     pub unsettled_max: u32,
     /// How long deliveries are gathered, while many come, before they are recorded together. What something waits for is
     /// recorded after 2 ms.

@@ -55,6 +55,8 @@ pub(crate) struct Lane {
     retries_ahead: u32,
     /// Bytes of all rows loaded or being loaded.
     held_bytes: usize,
+    /// Requests that are under way or not settled.
+    unsettled: usize,
     pace: Pace,
     breaker: Breaker,
     flights: HashMap<u64, Flight>,
@@ -76,8 +78,8 @@ pub(crate) struct Lane {
     pub(crate) wake_at: Option<Moment>,
     /// It would load more if so much memory were free.
     pub(crate) starves_until: Option<usize>,
-    /// It would send more if fewer requests of all lanes were unsettled.
-    pub(crate) is_held_up: bool,
+    /// It would send more if so many requests were free.
+    pub(crate) held_up_until: Option<usize>,
     /// It may have due retries that it was not told, or did not take in, because it knew enough.
     pub(crate) is_passed_over: bool,
 }
@@ -107,6 +109,7 @@ impl Lane {
             ahead_bytes: 0,
             retries_ahead: 0,
             held_bytes: 0,
+            unsettled: 0,
             breaker: Breaker::new(),
             flights: HashMap::new(),
             concluding: VecDeque::new(),
@@ -119,7 +122,7 @@ impl Lane {
             is_closing: false,
             wake_at: None,
             starves_until: None,
-            is_held_up: false,
+            held_up_until: None,
             is_passed_over: false,
         }
     }
@@ -158,9 +161,8 @@ impl Lane {
     }
 
     /// How many requests have not been settled.
-    pub(crate) fn unsettled_requests(&self) -> usize {
-        let settling = self.settling.values().filter(|settling| settling.is_of_request);
-        self.flights.len() + self.concluding.len() + settling.count()
+    pub(crate) fn unsettled(&self) -> usize {
+        self.unsettled
     }
 
     /// Whether more due retries are no use to it: some that it knows are not even being loaded; in an ordered lane, the first

@@ -10,7 +10,7 @@ mod owning;
 mod partitions;
 mod reading;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use signalpost_storage::partition_of;
@@ -32,8 +32,8 @@ pub struct Lanes {
     timers: BTreeSet<(Moment, i64)>,
     /// Lanes that would load more, by how much has to be free for it.
     starving: BTreeSet<(usize, i64)>,
-    /// Lanes that would send more, in turn.
-    held_up: VecDeque<i64>,
+    /// Lanes that would send more, by how many requests have to be free for it.
+    held_up: BTreeSet<(usize, i64)>,
     /// Which lane made a request or asked for a settlement.
     requests: HashMap<u64, i64>,
     settlements: HashMap<u64, i64>,
@@ -73,7 +73,7 @@ impl Lanes {
             cx: Context::new(limits),
             timers: BTreeSet::new(),
             starving: BTreeSet::new(),
-            held_up: VecDeque::new(),
+            held_up: BTreeSet::new(),
             requests: HashMap::new(),
             settlements: HashMap::new(),
             loads: HashMap::new(),
@@ -242,7 +242,9 @@ impl Lanes {
         if let Some(needed) = lane.starves_until.take() {
             self.starving.remove(&(needed, mapping_id));
         }
-        let was_held_up = std::mem::take(&mut lane.is_held_up);
+        if let Some(needed) = lane.held_up_until.take() {
+            self.held_up.remove(&(needed, mapping_id));
+        }
         lane.advance(right, &mut self.cx);
         if lane.is_closing() && lane.is_quiet() {
             self.read_anew(mapping_id);
@@ -254,8 +256,8 @@ impl Lanes {
         if let Some(needed) = lane.starves_until {
             self.starving.insert((needed, mapping_id));
         }
-        if lane.is_held_up && !was_held_up {
-            self.held_up.push_back(mapping_id);
+        if let Some(needed) = lane.held_up_until {
+            self.held_up.insert((needed, mapping_id));
         }
         if lane.is_passed_over && !lane.has_retries_enough(self.cx.now) {
             lane.is_passed_over = false;
@@ -286,13 +288,11 @@ impl Lanes {
 
     /// Lanes that had to wait for the others, as long as there is room; who has least goes first.
     fn feed(&mut self) {
-        for _ in 0..self.held_up.len() {
-            let Some(mapping_id) = self.held_up.pop_front_if(|_| self.cx.may_send_more()) else { break };
-            if let Some(lane) = self.by_mapping.get_mut(&mapping_id)
-                && std::mem::take(&mut lane.is_held_up)
-            {
-                self.advance(mapping_id);
-            }
+        while let Some(&(needed, mapping_id)) = self.held_up.first()
+            && needed <= self.cx.free_requests()
+        {
+            self.held_up.remove(&(needed, mapping_id));
+            self.advance(mapping_id);
         }
         while let Some(&(needed, mapping_id)) = self.starving.first()
             && needed <= self.cx.free_bytes()
@@ -311,8 +311,11 @@ impl Lanes {
         if let Some(needed) = lane.starves_until {
             self.starving.remove(&(needed, mapping_id));
         }
+        if let Some(needed) = lane.held_up_until {
+            self.held_up.remove(&(needed, mapping_id));
+        }
         self.cx.loaded_bytes -= lane.held_bytes();
-        self.cx.unsettled -= lane.unsettled_requests();
+        self.cx.unsettled -= lane.unsettled();
         if !lane.is_quiet() {
             self.requests.retain(|_, of| *of != mapping_id);
             self.settlements.retain(|_, of| *of != mapping_id);

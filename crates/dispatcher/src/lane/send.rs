@@ -15,7 +15,7 @@ use super::ordered::{self, Head};
 use super::pace::Permit;
 use super::rows::Kind;
 use crate::lanes::action::{Action, Moment, Page, Request};
-use crate::lanes::context::{Context, Right};
+use crate::lanes::context::{Context, Right, free_for_another};
 
 /// With retries and fresh rows both ready, every so-manieth request is a retry.
 const RETRY_TURN: u32 = 4;
@@ -48,7 +48,7 @@ impl Lane {
     }
 
     pub(super) fn send_ready(&mut self, right: Right, cx: &mut Context) {
-        while cx.may_send_more() {
+        while free_for_another(self.unsettled) <= cx.free_requests() {
             if let Err(again) = self.breaker.permit(cx.now) {
                 self.wake_at = again;
                 return;
@@ -68,7 +68,7 @@ impl Lane {
                 return;
             }
         }
-        self.is_held_up = true;
+        self.held_up_until = Some(free_for_another(self.unsettled));
     }
 
     pub(super) fn send_next(&mut self, right: Right, cx: &mut Context) -> bool {
@@ -180,6 +180,7 @@ impl Lane {
                 is_probe,
             },
         );
+        self.unsettled += 1;
         cx.unsettled += 1;
         cx.actions.push_back(Action::Send(Request {
             id,

@@ -36,7 +36,7 @@ impl Lane {
                 for (kind, position, piece) in flight.pieces {
                     self.rows(kind).loaded_mut(position).expect("a row under way is loaded").returned(piece);
                 }
-                cx.unsettled -= 1;
+                self.no_longer_unsettled(cx);
             }
         }
     }
@@ -147,7 +147,8 @@ impl Lane {
             || self.settings.ordered
             || is_in_part
             || self.starves_until.is_some()
-            || !cx.may_send_more()
+            || self.held_up_until.is_some()
+            || cx.free_requests() == 0
     }
 
     fn remove_delivered(&mut self, ended: &Ended, settlement: &mut Settlement, settling: &mut Settling) {
@@ -315,11 +316,16 @@ impl Lane {
         settlement.put.push(put);
     }
 
+    fn no_longer_unsettled(&mut self, cx: &mut Context) {
+        self.unsettled -= 1;
+        cx.unsettled -= 1;
+    }
+
     /// A settlement holds: what it removed may be forgotten, what it scheduled may be found.
     pub(crate) fn settled(&mut self, id: u64, right: Right, cx: &mut Context) {
         let Some(settling) = self.settling.remove(&id) else { return };
         if settling.is_of_request {
-            cx.unsettled -= 1;
+            self.no_longer_unsettled(cx);
         }
         for (kind, position) in settling.rows {
             let row = self.rows(kind).loaded_mut(position).expect("what is settled is loaded");

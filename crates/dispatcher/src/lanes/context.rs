@@ -11,7 +11,7 @@ use crate::lane::Kind;
 pub struct Limits {
     /// Bytes of rows in memory. A lane that has none may always have one row.
     pub loaded_bytes: usize,
-    /// Requests that are under way or not settled.
+    /// Requests that are under way or not settled. A lane that has none may always have one.
     pub unsettled: usize,
 }
 
@@ -67,6 +67,12 @@ pub(crate) fn free_for_more(held: usize, more: usize, is_sending: bool) -> usize
     (held + more) * if is_sending { OTHERS } else { 1 }
 }
 
+/// How many requests have to be free for a lane that has so many to make another: as many, so that what hangs never keeps another from
+/// its next.
+pub(crate) fn free_for_another(unsettled: usize) -> usize {
+    if unsettled == 0 { 0 } else { unsettled + 1 }
+}
+
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) now: Moment,
@@ -107,7 +113,8 @@ impl Context {
         self.limits.loaded_bytes.saturating_sub(self.loaded_bytes)
     }
 
-    pub(crate) fn may_send_more(&self) -> bool {
-        self.unsettled < self.limits.unsettled
+    /// Requests that may be under way and are not.
+    pub(crate) fn free_requests(&self) -> usize {
+        self.limits.unsettled.saturating_sub(self.unsettled)
     }
 }

@@ -107,7 +107,7 @@ impl Faults {
 
 /// The scenarios by name; a seed's is that of its remainder.
 pub(super) type Scenario = (&'static str, fn(&mut StdRng) -> Faults);
-pub(super) const SCENARIOS: [Scenario; 18] = [
+pub(super) const SCENARIOS: [Scenario; 19] = [
     ("no faults", |_| Faults::default()),
     ("receivers that fail and refuse", |random| Faults {
         fails: random.random_range(0.0..0.6),
@@ -227,6 +227,11 @@ pub(super) const SCENARIOS: [Scenario; 18] = [
         drains: random.random_range(0..3),
         ..Faults::default()
     }),
+    ("lanes that hang, and few requests", |random| Faults {
+        fails: 0.1,
+        unsettled: random.random_range(8..40),
+        ..Faults::default()
+    }),
     ("settings that change", |random| Faults {
         dispatchers: random.random_range(1..3),
         fails: random.random_range(0.0..0.6),
@@ -260,7 +265,7 @@ pub(super) const SCENARIOS: [Scenario; 18] = [
 impl Plan {
     pub(super) fn of((scenario, faults): Scenario, random: &mut StdRng) -> Self {
         let faults = faults(random);
-        let hangs = scenario == "lanes that hang";
+        let hangs = scenario.starts_with("lanes that hang");
         let count = if hangs { random.random_range(4..12) } else { random.random_range(1..6) };
         let mut lanes = BTreeMap::new();
         while lanes.len() < count {
