@@ -180,8 +180,8 @@ impl<S: Clone> Decisions<S> {
         self.tasks.push_back(Task::Look { since, partitions });
     }
 
-    /// What a look found, and what was visible to it.
-    pub(crate) fn arrived(&mut self, now: Moment, rows: &[FoundRow], seen: S) {
+    /// What a look found, and what was visible to it. `is_cut`: there was more, and each lane has to be read for it.
+    pub(crate) fn arrived(&mut self, now: Moment, rows: &[FoundRow], is_cut: bool, seen: S) {
         let tail = &mut self.tail;
         tail.seen = Some(seen);
         tail.is_looking = false;
@@ -189,6 +189,9 @@ impl<S: Clone> Decisions<S> {
         tail.wait = wait.min(tail.poll);
         tail.next_at = now + tail.wait;
         self.lanes.arrived(now, rows);
+        if is_cut {
+            self.tail.backlog = self.lanes.owned_partitions();
+        }
         self.look_behind();
     }
 

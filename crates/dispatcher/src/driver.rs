@@ -45,7 +45,7 @@ pub(crate) enum Input {
     Settled(Vec<(u64, Settled)>),
     Loaded(u64, Vec<LoadedRow>),
     Paged(Page, Vec<FoundRow>),
-    Arrived { asked_at: Moment, found: Vec<FoundRow>, rows: Vec<LoadedRow>, snapshot: Snapshot },
+    Arrived { asked_at: Moment, found: Vec<FoundRow>, is_cut: bool, rows: Vec<LoadedRow>, snapshot: Snapshot },
     Backlog(Vec<i64>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
     Overflowing(Looked),
@@ -230,10 +230,10 @@ impl<T: Transport> Driver<T> {
             }
             Input::Loaded(load, rows) => self.decisions.lanes.loaded(now, load, rows),
             Input::Paged(page, rows) => self.decisions.lanes.paged(now, page, &rows),
-            Input::Arrived { asked_at, found, rows, snapshot } => {
+            Input::Arrived { asked_at, found, is_cut, rows, snapshot } => {
                 self.along.come(now.saturating_sub(asked_at), rows);
                 self.lane_states.arrived(&found);
-                self.decisions.arrived(now, &found, snapshot);
+                self.decisions.arrived(now, &found, is_cut, snapshot);
             }
             Input::Backlog(mapping_ids) => self.decisions.lanes.backlog(now, &mapping_ids),
             Input::Due(rows, is_full, next_in) => {

@@ -1,5 +1,5 @@
--- arrived: fresh rows of partitions $2 that became visible since snapshot $1; always at least one row, which carries the
--- new snapshot. All of each row when their payloads have no more than $3 bytes together, or else only what says where it is.
+-- arrived: fresh rows of partitions $2 that became visible since snapshot $1, at most $4; always at least one row, which carries
+-- the new snapshot. All of each row when their payloads have no more than $3 bytes together, or else only what says where it is.
 -- Index: batches_arrival (from the snapshot's end, and once for each transaction it saw in progress). Locks: none.
 SELECT pg_current_snapshot()::text AS "snapshot!", b.mapping_id AS "mapping_id?", b.position AS "position?",
        b.event_count AS "event_count?", b.bytes AS "bytes?",
@@ -18,4 +18,5 @@ LEFT JOIN LATERAL (
     FROM signalpost.batches
     WHERE transaction_id = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND due_at IS NULL
       AND mapping_id % 64 = ANY ($2::smallint[])
+    LIMIT $4
 ) AS b ON true

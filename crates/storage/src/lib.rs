@@ -41,9 +41,9 @@ pub use metrics::Metrics;
 pub use notify::{Channel, Wakeups};
 pub use operate::{Operations, Purged};
 pub use queue::{
-    Arrivals, AttemptLog, BreakerState, BuryReason, BuryRow, DeepLane, Depth, Found, Hold, LaneState,
-    NewBatch, NewRejected, Owned, OwnerId, OwnershipStore, PARTITIONS, PutRow, Queue, Row, Settled,
-    Settlement, Snapshot, Survey, Waiting, partition_of,
+    ARRIVED_MAX, Arrivals, AttemptLog, BreakerState, BuryReason, BuryRow, DeepLane, Depth, Found, Hold,
+    LaneState, NewBatch, NewRejected, Owned, OwnerId, OwnershipStore, PARTITIONS, PutRow, Queue, Row,
+    Settled, Settlement, Snapshot, Survey, Waiting, partition_of,
 };
 pub use redrive::{
     DeadFilter, NewRedrive, Redrive, RedriveControl, RedriveError, RedriveState, RedriveStore, Step,

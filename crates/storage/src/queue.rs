@@ -27,7 +27,7 @@ pub use lane_state::{BreakerState, DeepLane, LaneState, Waiting};
 pub use partition::{Hold, Owned, OwnerId, OwnershipStore, PARTITIONS, partition_of};
 pub use settle::{AttemptLog, BuryReason, BuryRow, PutRow, Settled, Settlement};
 pub use survey::Survey;
-pub use tail::{Arrivals, Found, Row, Snapshot};
+pub use tail::{ARRIVED_MAX, Arrivals, Found, Row, Snapshot};
 
 /// What waits to be delivered. Cheap to clone.
 #[derive(Clone)]

@@ -77,6 +77,7 @@ impl<T: Transport> Driver<T> {
             Some(Input::Arrived {
                 asked_at,
                 found: arrivals.found.iter().map(found).collect(),
+                is_cut: arrivals.is_cut,
                 rows: arrivals.rows.into_iter().map(loaded).collect(),
                 snapshot: arrivals.snapshot,
             })

@@ -63,6 +63,8 @@ pub(super) struct Faults {
     pub(super) postgres_leaps: u32,
     pub(super) loaded_bytes: usize,
     pub(super) unsettled: usize,
+    /// Rows told by a look.
+    pub(super) arrived_max: usize,
 }
 
 impl Default for Faults {
@@ -88,6 +90,7 @@ impl Default for Faults {
             postgres_leaps: 0,
             loaded_bytes: 100_000,
             unsettled: 1000,
+            arrived_max: usize::MAX,
         }
     }
 }
@@ -239,6 +242,7 @@ pub(super) const SCENARIOS: [Scenario; 19] = [
         loses_answers: random.random_range(0.0..0.2),
         changes: 20,
         drains: random.random_range(0..3),
+        arrived_max: random.random_range(1..7),
         ..Faults::default()
     }),
     ("everything, and its operators", |random| Faults {
@@ -258,6 +262,7 @@ pub(super) const SCENARIOS: [Scenario; 19] = [
         sleeps: 1,
         loaded_bytes: random.random_range(60..5000),
         unsettled: random.random_range(3..100),
+        arrived_max: random.random_range(1..6),
         ..Faults::default()
     }),
 ];

@@ -43,7 +43,7 @@ pub(super) enum Told {
         owned: Vec<Owned>,
     },
     NotBeaten,
-    Arrived(Vec<FoundRow>, Seen),
+    Arrived(Vec<FoundRow>, bool, Seen),
     Backlog(Vec<i64>),
     Paged(Page, Vec<FoundRow>),
     Due(Vec<FoundRow>, bool, Option<Duration>),
@@ -124,7 +124,7 @@ impl Process {
                 self.decisions.beaten(now, sent_at, &released, &owned);
             }
             Told::NotBeaten => self.decisions.not_beaten(now),
-            Told::Arrived(rows, seen) => self.decisions.arrived(now, &rows, seen),
+            Told::Arrived(rows, is_cut, seen) => self.decisions.arrived(now, &rows, is_cut, seen),
             Told::Backlog(mapping_ids) => lanes.backlog(now, &mapping_ids),
             Told::Paged(page, rows) => lanes.paged(now, page, &rows),
             Told::Due(rows, is_full, next_in) => lanes.found_due(now, &rows, is_full, next_in),

@@ -64,6 +64,8 @@ pub struct Row {
 pub struct Arrivals {
     /// Where the rows are.
     pub found: Vec<Found>,
+    /// There may be more that became visible: `backlog` and `page` find them, now and not later.
+    pub is_cut: bool,
     /// The rows themselves, when there is little of them: then nobody has to ask again.
     pub rows: Vec<Row>,
     /// What was visible.
@@ -72,6 +74,8 @@ pub struct Arrivals {
 
 /// Rows of so many bytes together come along with a look. More may be more than there is memory for.
 const ALONG_BYTES_MAX: i64 = 256 * 1024;
+/// A look tells of so many rows at most: after an hour without Postgres there may be millions.
+pub const ARRIVED_MAX: usize = 10_000;
 
 impl Queue {
     /// What is visible now. Rows that commit after this are found by `arrived`; the others by `backlog` and `page`.
@@ -82,13 +86,21 @@ impl Queue {
         Ok(Snapshot(text))
     }
 
-    /// The fresh rows of these partitions that became visible since `since`, and the snapshot to ask with next time.
+    /// The fresh rows of these partitions that became visible since `since`, [`ARRIVED_MAX`] of them at most, and the snapshot to ask
+    /// with next time.
     pub async fn arrived(&self, since: &Snapshot, partitions: &[i16]) -> Result<Arrivals, StorageError> {
-        let rows = sqlx::query_file!("queries/arrived.sql", since.0.as_str(), partitions, ALONG_BYTES_MAX)
-            .fetch_all(&self.pool)
-            .await?;
+        let limit = i64::try_from(ARRIVED_MAX).unwrap_or(i64::MAX);
+        let rows =
+            sqlx::query_file!("queries/arrived.sql", since.0.as_str(), partitions, ALONG_BYTES_MAX, limit)
+                .fetch_all(&self.pool)
+                .await?;
         let snapshot = rows.first().map_or_else(|| since.clone(), |row| Snapshot(row.snapshot.clone()));
-        let mut arrivals = Arrivals { found: Vec::with_capacity(rows.len()), rows: Vec::new(), snapshot };
+        let mut arrivals = Arrivals {
+            found: Vec::with_capacity(rows.len()),
+            is_cut: rows.len() == ARRIVED_MAX,
+            rows: Vec::new(),
+            snapshot,
+        };
         for row in rows {
             let (Some(mapping_id), Some(position), Some(event_count), Some(bytes)) =
                 (row.mapping_id, row.position, row.event_count, row.bytes)

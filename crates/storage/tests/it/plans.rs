@@ -33,7 +33,7 @@ async fn filled() -> Storage {
 
 #[tokio::test]
 async fn arrivals_come_from_the_index_of_transactions() {
-    let plan = plan(&filled().await, "arrived.sql", &["'100:200:150'", "'{1,2,3}'", "262144"]).await;
+    let plan = plan(&filled().await, "arrived.sql", &["'100:200:150'", "'{1,2,3}'", "262144", "10000"]).await;
     assert_eq!(plan.matches("batches_arrival").count(), 2, "{plan}");
     assert!(!plan.contains("Seq Scan on batches"), "{plan}");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use signalpost_storage::{Arrivals, Found, NewBatch, Row};
+use signalpost_storage::{ARRIVED_MAX, Arrivals, Found, NewBatch, Row};
 
 use crate::support::{ALL, all, batch, storage};
 
@@ -147,4 +147,19 @@ async fn a_little_comes_along_whole_and_much_only_by_its_place() {
     queue.enqueue(&[much, batch(1, 1)], &[]).await.unwrap();
     let more = queue.arrived(&little.snapshot, &partitions()).await.unwrap();
     assert_eq!((more.found.len(), more.rows.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_look_is_cut_after_so_many_rows_and_the_next_goes_on_after_what_it_left_out() {
+    let storage = storage().await;
+    let queue = storage.queue();
+    let before = queue.snapshot().await.unwrap();
+    let many = "INSERT INTO signalpost.batches (mapping_id, event_count, payload)
+                SELECT lane, 1, '[0]' FROM generate_series(1, 5) lane, generate_series(1, 2001)";
+    assert_eq!(sqlx::raw_sql(many).execute(storage.pool()).await.unwrap().rows_affected(), 10_005);
+    let cut = queue.arrived(&before, &partitions()).await.unwrap();
+    assert_eq!((cut.found.len(), cut.is_cut), (ARRIVED_MAX, true));
+    queue.enqueue(&[batch(1, 2)], &[]).await.unwrap();
+    let next = queue.arrived(&cut.snapshot, &partitions()).await.unwrap();
+    assert_eq!((next.found.len(), next.is_cut), (1, false), "it goes on after what it left out");
 }

@@ -41,8 +41,10 @@ impl World {
                 Told::Beaten { sent_at, released: releasing, owned }
             }
             Question::Look { since, partitions } => {
-                let (rows, seen) = database.arrived(since, &partitions);
-                Told::Arrived(rows, seen)
+                let (mut rows, seen) = database.arrived(since, &partitions);
+                rows.truncate(self.plan.faults.arrived_max);
+                let is_cut = rows.len() == self.plan.faults.arrived_max;
+                Told::Arrived(rows, is_cut, seen)
             }
             Question::LookBehind(partitions) => Told::Backlog(database.backlog(&partitions)),
             Question::Page(page) => Told::Paged(page, database.page(&page)),
