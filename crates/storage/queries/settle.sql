@@ -3,17 +3,32 @@
 -- Returns the partitions that are. Index: batches_pkey, one look a row and, for what is put, one more for each row it comes from;
 -- and partitions_epoch (by `= ANY`, because with a plain `=` Postgres reads a table that it takes for empty from end to end, dead
 -- rows and all, once for each of the lists).
--- Locks: the partitions' keys (a new owner waits), then the rows.
+-- Locks: the partitions' keys (a new owner waits), then the rows, those that what is put comes from first: who purges them meanwhile is
+-- waited for, or waits.
 WITH held AS (
     SELECT p.number
     FROM signalpost.partitions p
     JOIN unnest($2::smallint[], $3::bigint[]) AS h (number, epoch) ON p.number = ANY (ARRAY[h.number]) AND p.epoch = h.epoch
     WHERE p.owner = $1
     FOR KEY SHARE OF p
+), there AS MATERIALIZED (
+    SELECT place.ordinal
+    FROM (
+        SELECT k.mapping_id, p.position, k.ordinal
+        FROM unnest($12::bigint[], $54::text[]) WITH ORDINALITY AS k (mapping_id, places, ordinal)
+        JOIN held ON held.number = k.mapping_id % 64
+        CROSS JOIN LATERAL unnest(k.places::bigint[]) AS p (position)
+        ORDER BY k.mapping_id, p.position
+    ) AS place
+    CROSS JOIN LATERAL (
+        SELECT FROM signalpost.batches b WHERE b.mapping_id = ANY (ARRAY[place.mapping_id]) AND b.position = place.position
+        FOR KEY SHARE
+    ) AS b
 ), gone AS (
     DELETE FROM signalpost.batches b
     USING unnest($4::bigint[], $5::bigint[]) AS k (mapping_id, position), held
     WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = k.position AND held.number = k.mapping_id % 64
+      AND (SELECT count(*) FROM there) >= 0 -- a row that is deleted here would not be seen there
 ), rescheduled AS (
     UPDATE signalpost.batches b
     SET attempts = k.attempts, due_at = now() + make_interval(secs => k.due_in), batch_id = k.batch_id,
@@ -28,14 +43,12 @@ WITH held AS (
            now() + make_interval(secs => k.due_in), k.batch_id, k.last_error, k.enqueued_at, k.traces
     FROM unnest($12::bigint[], $13::bigint[], $14::integer[], $15::text[], $16::text[], $17::integer[],
                 $18::double precision[], $19::uuid[], $20::text[], $21::timestamptz[], $53::text[], $54::text[])
+         WITH ORDINALITY
          AS k (mapping_id, position, event_count, payload, target, attempts, due_in, batch_id, last_error, enqueued_at, traces,
-               places)
+               places, ordinal)
     JOIN held ON held.number = k.mapping_id % 64
-    WHERE k.places IS NULL -- or what it comes from was purged: then it stays so
-       OR EXISTS (SELECT FROM unnest(k.places::bigint[]) AS place (position)
-                  CROSS JOIN LATERAL (SELECT FROM signalpost.batches b
-                                      WHERE b.mapping_id = ANY (ARRAY[k.mapping_id]) AND b.position = place.position
-                                      LIMIT 1) AS there)
+    -- Some of what it comes from is there; or else that was purged, and stays so.
+    WHERE k.places IS NULL OR k.ordinal IN (SELECT there.ordinal FROM there)
     ON CONFLICT (mapping_id, position) DO UPDATE
     SET event_count = excluded.event_count, payload = excluded.payload, target = excluded.target,
         attempts = excluded.attempts, due_at = excluded.due_at, batch_id = excluded.batch_id,

@@ -61,6 +61,11 @@ impl StorageError {
         self.code().is_some_and(|code| code == "57014")
     }
 
+    /// Whether it was ended because it and another waited for each other.
+    pub(crate) fn is_deadlock(&self) -> bool {
+        self.code().is_some_and(|code| code == "40P01")
+    }
+
     /// Whether a value was refused that is no value of its kind, such as a text with a NUL character.
     pub fn is_bad_value(&self) -> bool {
         self.code().is_some_and(|code| code.starts_with("22"))

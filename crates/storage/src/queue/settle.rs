@@ -259,7 +259,7 @@ impl Holds {
     }
 }
 
-/// The keys of rows that are done.
+/// The keys of rows that are done, in order: whoever purges them meanwhile locks them in the same.
 struct Deleted {
     mapping_ids: Vec<i64>,
     positions: Vec<i64>,
@@ -267,9 +267,12 @@ struct Deleted {
 
 impl Deleted {
     fn of(settlements: &[&Settlement]) -> Self {
-        let keys =
-            settlements.iter().flat_map(|one| one.delete.iter().map(|&position| (one.mapping_id, position)));
-        let (mapping_ids, positions) = keys.unzip();
+        let mut keys: Vec<(i64, i64)> = settlements
+            .iter()
+            .flat_map(|one| one.delete.iter().map(|&position| (one.mapping_id, position)))
+            .collect();
+        keys.sort_unstable();
+        let (mapping_ids, positions) = keys.into_iter().unzip();
         Self { mapping_ids, positions }
     }
 }

@@ -12,6 +12,7 @@ mod functions;
 mod lane_states;
 mod ownership;
 mod plans;
+mod purge;
 mod redrive;
 mod roles;
 mod schema;
