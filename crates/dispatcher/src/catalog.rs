@@ -121,6 +121,7 @@ fn compile_mapping(
         retry: delivery.retry,
         paused: row.paused,
         purges: row.purges,
+        retries: row.retries,
     };
     let route = Route {
         name: Arc::clone(name),

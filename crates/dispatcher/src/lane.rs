@@ -133,10 +133,22 @@ impl Lane {
         self.shape = Shape::of(&settings);
         let is_read_anew =
             settings.ordered != self.settings.ordered || settings.purges != self.settings.purges;
+        if settings.retries != self.settings.retries {
+            self.try_again_now(cx.now);
+        }
         self.settings = settings;
         self.unload(cx);
         if is_read_anew {
             self.close();
+        }
+    }
+
+    /// The receiver is said to be back: nothing that it asked for or failed at holds its lane back.
+    fn try_again_now(&mut self, now: Moment) {
+        self.breaker.probe_now(now);
+        self.pace.go_on();
+        for (_, retry) in self.retries.iter_mut() {
+            retry.due = retry.due.min(now);
         }
     }
 

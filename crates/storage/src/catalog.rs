@@ -116,6 +116,8 @@ pub struct MappingRow {
     pub paused: bool,
     /// How often what waited in its lane was purged.
     pub purges: i64,
+    /// How often what is scheduled in its lane was made due at once.
+    pub retries: i64,
     /// The condition that decides whether it wants an event.
     pub trigger: String,
     /// Segment's mapping object.

@@ -71,6 +71,13 @@ impl Breaker {
         true
     }
 
+    /// While open, the next request may probe now.
+    pub(crate) fn probe_now(&mut self, now: Moment) {
+        if let State::Open { until, .. } = &mut self.state {
+            *until = now.min(*until);
+        }
+    }
+
     /// The receiver answered as it should; `true` when that closes the breaker.
     pub(crate) fn succeeded(&mut self) -> bool {
         (self.failures, self.took) = (0, Duration::ZERO);
@@ -155,6 +162,18 @@ mod tests {
             assert!(!breaker.succeeded());
         }
         assert_eq!(opened().permit(at(0)), Err(Some(at(1))));
+    }
+
+    #[test]
+    fn it_probes_when_it_is_told_to_and_waits_as_long_as_before_when_that_fails() {
+        let mut breaker = opened();
+        breaker.probe_now(at(0));
+        assert_eq!(breaker.permit(at(0)), Ok(()));
+        assert!(breaker.started());
+        breaker.probe_now(at(0));
+        assert_eq!(breaker.permit(at(0)), Err(None), "one at a time");
+        assert!(breaker.failed(at(0), Duration::ZERO, true, 0.5));
+        assert_eq!(breaker.permit(at(0)), Err(Some(at(2))));
     }
 
     #[test]

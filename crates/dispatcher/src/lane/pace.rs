@@ -134,6 +134,11 @@ impl Pace {
         self.paused_until = self.paused_until.max(now + asked.min(PAUSE_MAX));
     }
 
+    /// Whatever it asked for, it is back.
+    pub(crate) fn go_on(&mut self) {
+        self.paused_until = Moment::ZERO;
+    }
+
     /// Begin again with one at a time, after a receiver came back.
     pub(crate) fn restart(&mut self, now: Moment) {
         self.window = ONE;

@@ -32,6 +32,8 @@ pub struct LaneSettings {
     pub paused: bool,
     /// How often what waited was purged: when it changes, what is in memory does not hold any more.
     pub purges: i64,
+    /// How often what is scheduled was made due at once: when it changes, the receiver is said to be back.
+    pub retries: i64,
 }
 
 /// How full a batch may be, and how long it may wait to be.

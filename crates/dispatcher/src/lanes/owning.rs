@@ -21,7 +21,10 @@ impl Lanes {
         for (mapping_id, new) in settings {
             match self.settings.get(mapping_id) {
                 Some(known) if **known == *new => {}
-                Some(_) => {
+                Some(known) => {
+                    if known.retries != new.retries {
+                        self.cx.find_due_at = now;
+                    }
                     let new = Arc::new(new.clone());
                     self.settings.insert(*mapping_id, Arc::clone(&new));
                     if let Some(lane) = self.by_mapping.get_mut(mapping_id) {

@@ -312,6 +312,14 @@ impl Database {
         events
     }
 
+    /// All that is scheduled in a lane is due.
+    pub(super) fn retry_now(&mut self, mapping_id: i64) {
+        let now = self.clock();
+        for (_, row) in self.rows.range_mut((mapping_id, i64::MIN)..=(mapping_id, i64::MAX)) {
+            row.due = row.due.map(|due| due.min(now));
+        }
+    }
+
     /// Deletes all of a lane; its events.
     pub(super) fn purge(&mut self, mapping_id: i64) -> Vec<u64> {
         let is_gone = |(of, _): &(i64, i64)| *of == mapping_id;

@@ -45,6 +45,8 @@ pub(super) struct Faults {
     pub(super) purges: u32,
     /// Redrives of some dead letters, and of parts of them.
     pub(super) redrives: u32,
+    /// Times that all that is scheduled in a lane is made due.
+    pub(super) retries: u32,
     /// Other settings of a lane, or none for a while.
     pub(super) changes: u32,
     /// Orderly ends of a process, another starting in its place.
@@ -80,6 +82,7 @@ impl Default for Faults {
             overflows: 0,
             purges: 0,
             redrives: 0,
+            retries: 0,
             changes: 0,
             drains: 0,
             aborts: 0,
@@ -255,6 +258,7 @@ pub(super) const SCENARIOS: [Scenario; 19] = [
         overflows: 5,
         purges: 3,
         redrives: 20,
+        retries: 5,
         changes: 10,
         drains: 2,
         aborts: 2,
@@ -316,6 +320,7 @@ fn any(random: &mut StdRng) -> LaneSettings {
         },
         paused: false,
         purges: 0,
+        retries: 0,
     }
 }
 
@@ -334,5 +339,6 @@ fn prompt() -> LaneSettings {
         },
         paused: false,
         purges: 0,
+        retries: 0,
     }
 }

@@ -1,7 +1,8 @@
-//! Settings that change while something is queued or under way.
+//! Settings that change, and operators who want to go on, while something is queued or under way.
 
 use std::time::Duration;
 
+use serde_json::json;
 use signalpost_testkit::{Answer, eventually, receiver};
 
 use crate::support::{Dispatcher, Setup, World, numbers};
@@ -65,4 +66,25 @@ async fn a_lane_that_is_made_ordered_tries_first_what_it_tries_again() {
     let arrived: Vec<u64> = receiver.requests()[before..].iter().flat_map(numbers).collect();
     assert_eq!(arrived, [0, 1, 2, 3, 4, 5]);
     dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_operator_retries_is_tried_at_once_whatever_its_receiver_asked_for() {
+    let receiver = receiver().await;
+    receiver.script(|_| Answer::status(503).header("retry-after", "600"));
+    let retry = json!({ "base": "10m", "cap": "10m" });
+    for is_ordered in [false, true] {
+        let setup = Setup::to(&receiver.url("/"), false).delivery("retry", retry.clone());
+        let world = setup.delivery("ordered", is_ordered).start().await;
+        world.queue(0, 0..1).await;
+        let dispatcher = world.dispatcher();
+        eventually("it is scheduled", async || {
+            (world.count("batches WHERE due_at > now() + interval '9 minutes'").await == 1).then_some(())
+        })
+        .await;
+        let before = receiver.requests().len();
+        world.text("SELECT signalpost.retry_now(id)::text FROM signalpost.mappings").await.unwrap();
+        eventually("it is tried", async || (receiver.requests().len() > before).then_some(())).await;
+        dispatcher.stop().await;
+    }
 }

@@ -52,8 +52,11 @@ impl CatalogStore {
         .await?;
         let mappings = sqlx::query!(
             r#"SELECT m.id, m.destination_id, m.position, m.name, m.enabled, m.paused_at IS NOT NULL AS "paused!",
-                      coalesce(p.purges, 0) AS "purges!", m.trigger, m.fields AS "fields: Json<serde_json::Value>"
-               FROM signalpost.mappings m LEFT JOIN signalpost.lane_purges p ON p.mapping_id = m.id
+                      coalesce(p.purges, 0) AS "purges!", coalesce(r.retries, 0) AS "retries!", m.trigger,
+                      m.fields AS "fields: Json<serde_json::Value>"
+               FROM signalpost.mappings m
+               LEFT JOIN signalpost.lane_purges p ON p.mapping_id = m.id
+               LEFT JOIN signalpost.lane_retries r ON r.mapping_id = m.id
                ORDER BY m.destination_id, m.position"#
         )
         .fetch_all(&mut *snapshot)
@@ -102,6 +105,7 @@ impl CatalogStore {
             enabled: row.enabled,
             paused: row.paused,
             purges: row.purges,
+            retries: row.retries,
             trigger: row.trigger,
             fields: row.fields.0,
         });

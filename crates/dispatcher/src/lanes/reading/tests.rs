@@ -25,6 +25,7 @@ fn lanes(count: i64) -> Lanes {
         retry,
         paused: false,
         purges: 0,
+        retries: 0,
     };
     lanes.configure(Moment::ZERO, &(1..=count).map(|id| (id, settings.clone())).collect());
     let own = |partition| Owned { partition, epoch: 1, is_surplus: false, maybe_repeated: None };

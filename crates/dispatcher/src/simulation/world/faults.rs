@@ -25,6 +25,7 @@ pub(in crate::simulation) enum Disturbance {
     Measure,
     Purge,
     Redrive,
+    Retry,
     Change,
     /// An end to all changes.
     Restore,
@@ -44,6 +45,7 @@ impl World {
             (faults.overflows, Disturbance::Measure),
             (faults.purges, Disturbance::Purge),
             (faults.redrives, Disturbance::Redrive),
+            (faults.retries, Disturbance::Retry),
             (faults.changes, Disturbance::Change),
             (faults.aborts, Disturbance::Abort),
         ] {
@@ -106,6 +108,7 @@ impl World {
             Disturbance::Measure => self.measure(index),
             Disturbance::Purge => self.purge(),
             Disturbance::Redrive => self.redrive(),
+            Disturbance::Retry => self.retry_now(),
             Disturbance::Change => self.change(),
             Disturbance::Abort if !self.processes[index].is_stopping => {
                 self.note(|| format!("process {index} is told to stop, and then not to wait"));
@@ -157,6 +160,15 @@ impl World {
                 self.hint(|| Told::Arrivals);
             }
         }
+    }
+
+    /// What is scheduled in some lane is due.
+    fn retry_now(&mut self) {
+        let mapping_id = self.lane();
+        self.note(|| format!("lane {mapping_id} is to be retried"));
+        self.database.at(self.now).retry_now(mapping_id);
+        self.plan.lanes.entry(mapping_id).and_modify(|lane| lane.retries += 1);
+        self.tell_settings();
     }
 
     /// Somebody changes a setting of some lane.
