@@ -45,11 +45,16 @@ async fn a_dispatcher_that_wakes_up_after_another_took_over_settles_nothing_and_
     let settled = "SELECT batch_id::text, attempt FROM signalpost.attempts ORDER BY 1, 2";
     let before: Vec<(String, i32)> = sqlx::query_as(settled).fetch_all(&pool).await.unwrap();
 
+    // Its first heartbeat would tell it that nothing is its own any more: that is held up until it has tried to settle what it knows.
+    let mut heartbeat = pool.begin().await.unwrap();
+    let of_sleeper = "SELECT FROM signalpost.dispatchers ORDER BY seen_at LIMIT 1 FOR UPDATE";
+    sqlx::raw_sql(of_sleeper).execute(&mut *heartbeat).await.unwrap();
     sleeper.signal("CONT");
     eventually("what it wants to settle is refused", async || {
         (metric(&sleeper, STALE).await > 0).then_some(())
     })
     .await;
+    heartbeat.rollback().await.unwrap();
     let after: Vec<(String, i32)> = sqlx::query_as(settled).fetch_all(&pool).await.unwrap();
     assert_eq!(before, after, "nothing that it settled had an effect");
     let mut once: Vec<_> = after.clone();
