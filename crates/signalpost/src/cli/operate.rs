@@ -136,7 +136,7 @@ pub(crate) enum DeadCommand {
         #[arg(value_name = "MAPPING")]
         mapping: String,
         /// The position that `dead list` shows
-        #[arg(value_name = "POSITION")]
+        #[arg(value_name = "POSITION", allow_negative_numbers = true)]
         position: i64,
     },
 }
@@ -171,7 +171,7 @@ pub(crate) struct CreateRedrive {
     #[arg(value_name = "NAME", required = true)]
     pub(crate) parent: Option<String>,
     /// Only the dead letter at this position of the mapping
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", allow_negative_numbers = true)]
     pub(crate) position: Option<i64>,
     #[command(flatten)]
     pub(crate) filter: DeadFilter,

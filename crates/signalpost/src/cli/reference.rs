@@ -27,7 +27,7 @@ stand for all below.\n\n\
 Tables on a terminal, aligned text in a pipe; colours only on a terminal, and not with `NO_COLOR`. With `--json`, one document:\n\
 a list is `{\"lanes\": […], \"is_complete\": true}`, where `is_complete` is false when `--limit` cut it; a stream\n\
 (`attempts --follow`, `receive`) is an object a line. In JSON, times are RFC 3339, durations are seconds in keys that end in `_seconds`,\n\
-and what is not there is null. What is said besides (hints, progress) goes to standard error,\n\
+positions are strings (few readers keep so large numbers exactly), and what is not there is null. What is said besides (hints, progress) goes to standard error,\n\
 mistakes too, in words. Where `--json` can mean nothing (`serve` and the other processes, `dev`, `completions`) it is refused.\n\n\
 ## Exit status\n\n\
 | status | means |\n| --- | --- |\n\

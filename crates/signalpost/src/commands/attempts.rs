@@ -121,12 +121,12 @@ pub(crate) fn as_line(attempt: &Attempt) -> String {
     let outcome = attempt.outcome();
     let word = look(outcome).paint(format_args!("{:<9}", json::outcome(outcome)));
     let line = format!(
-        "{}  {word}  {}  {:>3}  {:>9}  {} events  attempt {}  {}",
+        "{}  {word}  {}  {:>3}  {:>9}  {}  attempt {}  {}",
         measure::at(attempt.started_at),
         Look::Strong.paint(one_line(&name(attempt))),
         status(attempt),
         measure::latency(measure::duration(attempt.latency)),
-        measure::count(attempt.event_count),
+        measure::counted(attempt.event_count, "event"),
         attempt.attempt,
         error(attempt),
     );

@@ -36,7 +36,8 @@ pub(crate) async fn retry(args: &OnLanes, is_json: bool) -> anyhow::Result<()> {
     for_each(&control, &args.names, is_json, async |mapping| {
         let request = RetryNowRequest { mapping: mapping.to_owned() };
         let batches = control.answer(control.client().retry_now(request).await).await?.batches;
-        let text = format!("{mapping}: {} batches are due now", measure::count(batches));
+        let batch = if batches == 1 { "batch is" } else { "batches are" };
+        let text = format!("{mapping}: {} {batch} due now", measure::count(batches));
         Ok((json!({ "mapping": mapping, "batches": batches }), text))
     })
     .await

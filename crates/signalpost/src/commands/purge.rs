@@ -22,7 +22,9 @@ pub(crate) async fn run(args: &Purge, is_json: bool) -> anyhow::Result<()> {
         dry_run: true,
     };
     let counted = control.answer(control.client().purge(request.clone()).await).await?.events;
-    let events = format!("{} {name} events of {}", measure::count(counted), args.mapping);
+    let of =
+        |count: i64| format!("{} of {}", measure::counted(count, &format!("{name} event")), args.mapping);
+    let events = of(counted);
     if !args.dry_run {
         confirm(&args.confirm, &args.mapping, &format!("this deletes {events}"))?;
         request.confirm.clone_from(&args.mapping);
@@ -33,11 +35,8 @@ pub(crate) async fn run(args: &Purge, is_json: bool) -> anyhow::Result<()> {
                 &json!({ "mapping": args.mapping, "what": name, "events": deleted, "dry_run": false }),
             );
         } else {
-            output::line(format_args!(
-                "{} {name} events of {} are gone",
-                measure::count(deleted),
-                args.mapping
-            ));
+            let are = if deleted == 1 { "is" } else { "are" };
+            output::line(format_args!("{} {are} gone", of(deleted)));
         }
         return Ok(());
     }

@@ -64,7 +64,7 @@ async fn create(control: &Control, args: &CreateRedrive, is_json: bool) -> anyho
     };
     let planned = control.answer(control.client().create_redrive(request.clone()).await).await?;
     let mut redrive = planned.redrive.context("the server counted nothing")?;
-    let matched = measure::count(redrive.events_matched);
+    let matched = counted(redrive.events_matched);
     if args.dry_run || redrive.events_matched == 0 {
         if is_json {
             output::document(&json::redrive(&redrive));
@@ -73,9 +73,7 @@ async fn create(control: &Control, args: &CreateRedrive, is_json: bool) -> anyho
                 "nothing of {parent} is dead, or not so: there is nothing to queue again"
             ));
         } else {
-            output::line(format_args!(
-                "this would queue {matched} events again; nothing was done (--dry-run)"
-            ));
+            output::line(format_args!("this would queue {matched} again; nothing was done (--dry-run)"));
         }
         return Ok(());
     }
@@ -85,7 +83,7 @@ async fn create(control: &Control, args: &CreateRedrive, is_json: bool) -> anyho
     if !args.detach {
         let id = redrive.id;
         output::aside(format_args!(
-            "redrive {id}: {matched} events; it goes on without this command (signalpost redrive pause {id})"
+            "redrive {id}: {matched}; it goes on without this command (signalpost redrive pause {id})"
         ));
         redrive = watch(control, id).await?;
     }
@@ -147,7 +145,7 @@ fn show(redrive: &Redrive, is_json: bool) {
         ("state", look(redrive.state()).paint(state)),
         (
             "queued again",
-            format!("{} of {} events", count(redrive.events_redriven), count(redrive.events_matched)),
+            format!("{} of {}", count(redrive.events_redriven), counted(redrive.events_matched)),
         ),
         ("pace", pace(redrive)),
         ("made", format!("{} by {}", measure::at(redrive.created_at), output::clean(&redrive.created_by))),
@@ -157,6 +155,10 @@ fn show(redrive: &Redrive, is_json: bool) {
 
 fn count(number: i64) -> String {
     measure::count(number)
+}
+
+fn counted(events: i64) -> String {
+    measure::counted(events, "event")
 }
 
 fn look(state: RedriveState) -> Look {

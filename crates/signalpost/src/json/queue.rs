@@ -71,7 +71,7 @@ pub(crate) fn dead_letter(letter: &DeadLetter) -> Value {
     json!({
         "mapping": letter.mapping,
         "mapping_id": letter.mapping_id,
-        "position": letter.position,
+        "position": letter.position.to_string(),
         "event_count": letter.event_count,
         "reason": bury_reason(letter.reason()),
         "status": unless_zero(letter.status),
@@ -113,7 +113,7 @@ pub(crate) fn redrive(redrive: &Redrive) -> Value {
         "id": (redrive.id != 0).then_some(redrive.id),
         "filter": {
             "parent": unless_empty(&filter.parent),
-            "position": filter.position,
+            "position": filter.position.map(|position| position.to_string()),
             "reason": (filter.reason() != BuryReason::Unspecified).then(|| bury_reason(filter.reason())),
             "since": time(filter.since),
             "until": time(filter.until),

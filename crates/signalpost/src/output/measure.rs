@@ -94,6 +94,12 @@ pub(crate) fn count(number: impl Into<i128>) -> String {
     format!("{sign}{}", groups.join(","))
 }
 
+/// `1 event`, `12,345 events`.
+pub(crate) fn counted(number: impl Into<i128>, one: &str) -> String {
+    let number = number.into();
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `1.2 MB`.
 pub(crate) fn bytes(number: i64) -> String {
     let mut units = ["B", "kB", "MB", "GB", "TB"].iter();
@@ -141,6 +147,10 @@ mod tests {
         assert_eq!(
             (count(0), count(999), count(-1_234_567)),
             ("0".into(), "999".into(), "-1,234,567".into())
+        );
+        assert_eq!(
+            [0, 1, 1000].map(|number| counted(number, "event")),
+            ["0 events", "1 event", "1,000 events"]
         );
         assert_eq!((bytes(12), bytes(1_234_567)), ("12 B".to_owned(), "1.2 MB".to_owned()));
         assert_eq!(

@@ -140,9 +140,11 @@ async fn a_receiver_that_breaks_is_found_mended_and_its_events_redriven() {
     operated.send(&write_key, &["m-2"]).await;
     eventually("it is given up", lane("dead_events")).await;
     let dead = operated.ask(&["dead", "list", orders])["dead_letters"].clone();
-    let position = dead[0]["position"].to_string();
+    let position = dead[0]["position"].as_str().unwrap().to_owned();
     let shown = operated.ask(&["dead", "show", orders, &position]);
     assert!(shown["payload"].to_string().contains("m-2") && shown["reason"] == "rejected", "{shown}");
+    let planned = operated.ask(&["redrive", orders, "--position", "-4096", "--dry-run"]);
+    assert_eq!((&planned["filter"]["position"], &planned["events_matched"]), (&"-4096".into(), &0.into()));
     let planned = operated.ask(&["redrive", orders, "--dry-run"]);
     assert_eq!(planned["events_matched"], 1, "{planned}");
     fail_with(200);
