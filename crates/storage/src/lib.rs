@@ -57,7 +57,7 @@ pub use tokens::{GoodToken, TokenStore, TokenView};
 pub struct ConnectOptions {
     /// `postgres://user:password@host:port/database`.
     pub url: String,
-    /// How many connections may be open at a time, listeners not counted.
+    /// How many connections may be open at a time, listeners and heartbeats not counted.
     pub connections_max: u32,
     /// Shown in `pg_stat_activity`.
     pub application_name: String,
@@ -76,7 +76,12 @@ pub struct Storage {
     connect: PgConnectOptions,
     pool: PgPool,
     listeners: PgPool,
+    /// Of its own: a lease must not end because everybody else waits for a connection.
+    heartbeats: PgPool,
 }
+
+/// One, and another where an answer to the one before is not waited for any more.
+const HEARTBEAT_CONNECTIONS: u32 = 2;
 
 impl Storage {
     /// Does not connect yet: a database that is away shows when it is used.
@@ -92,7 +97,12 @@ impl Storage {
                 .test_before_acquire(false) // a round trip on every statement; a broken connection says so anyway
                 .connect_lazy_with(connect.clone())
         };
-        Ok(Self { pool: pool(options.connections_max), listeners: pool(8), connect })
+        Ok(Self {
+            pool: pool(options.connections_max),
+            listeners: pool(8),
+            heartbeats: pool(HEARTBEAT_CONNECTIONS),
+            connect,
+        })
     }
 
     /// The same database for what operators ask: with a pool of its own, and statements that end after a while, so that
@@ -110,7 +120,7 @@ impl Storage {
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_mins(1))
             .connect_lazy_with(connect.clone());
-        Self { pool, listeners: self.listeners.clone(), connect }
+        Self { pool, listeners: self.listeners.clone(), heartbeats: self.heartbeats.clone(), connect }
     }
 
     /// Succeeds when the database answers and its schema is the one this build was made for.
@@ -158,7 +168,7 @@ impl Storage {
 
     /// Which dispatcher delivers which lanes.
     pub fn ownership(&self) -> OwnershipStore {
-        OwnershipStore::new(self.pool.clone())
+        OwnershipStore::new(self.heartbeats.clone())
     }
 
     /// Jobs that queue dead letters again.

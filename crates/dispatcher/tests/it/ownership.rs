@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signalpost_testkit::{Answer, Recorded, eventually, receiver};
 
-use crate::support::{Setup, mapping, numbers};
+use crate::support::{LEASE, Setup, mapping, numbers};
 
 #[tokio::test]
 async fn two_dispatchers_share_the_work_and_deliver_everything_once() {
@@ -95,4 +95,33 @@ async fn a_rolling_restart_repeats_nothing() {
     let all: Vec<u64> = receiver.requests().iter().flat_map(numbers).collect();
     let distinct: HashSet<u64> = all.iter().copied().collect();
     assert_eq!((all.len(), distinct.len()), (1000, 1000));
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_while_everything_else_waits_for_a_connection() {
+    let receiver = receiver().await;
+    let world = Setup::to(&receiver.url("/"), false).start().await;
+    let dispatcher = world.dispatcher();
+    world.queue(0, 0..1).await;
+    receiver.wait_for(1).await;
+    let epochs = "SELECT sum(epoch)::text FROM signalpost.partitions";
+    let before = world.text(epochs).await;
+    let pool = world.storage.pool();
+    let mut all = Vec::new();
+    for _ in 0..pool.options().get_max_connections() {
+        all.push(pool.acquire().await.unwrap());
+    }
+    let mut mine = all.pop().unwrap();
+    let lease = "SELECT extract(epoch FROM min(lease_ends_at))::float8 FROM signalpost.partitions";
+    let end: f64 = sqlx::query_scalar(lease).fetch_one(&mut *mine).await.unwrap();
+    eventually("the lease is renewed for as long as twice over", async || {
+        let now: f64 = sqlx::query_scalar(lease).fetch_one(&mut *mine).await.unwrap();
+        (now > end + 2.0 * LEASE.as_secs_f64()).then_some(())
+    })
+    .await;
+    drop((mine, all));
+    world.queue(0, 1..2).await;
+    receiver.wait_for(2).await;
+    assert_eq!(world.text(epochs).await, before, "nobody else owned anything meanwhile");
+    dispatcher.stop().await;
 }
