@@ -180,7 +180,8 @@ impl<S: Clone> Decisions<S> {
         self.tasks.push_back(Task::Look { since, partitions });
     }
 
-    /// What a look found, and what was visible to it. `is_cut`: there was more, and each lane has to be read for it.
+    /// What a look found, and what was visible to it. `is_cut`: there was more, and each lane has to be read
+    /// for it, also for what was told: without what is missing it is not in order.
     pub(crate) fn arrived(&mut self, now: Moment, rows: &[FoundRow], is_cut: bool, seen: S) {
         let tail = &mut self.tail;
         tail.seen = Some(seen);
@@ -188,9 +189,11 @@ impl<S: Clone> Decisions<S> {
         let wait = if rows.is_empty() { tail.wait * 2 } else { POLL_FIRST };
         tail.wait = wait.min(tail.poll);
         tail.next_at = now + tail.wait;
-        self.lanes.arrived(now, rows);
         if is_cut {
             self.tail.backlog = self.lanes.owned_partitions();
+            self.lanes.read_on(now);
+        } else {
+            self.lanes.arrived(now, rows);
         }
         self.look_behind();
     }

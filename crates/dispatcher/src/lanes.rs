@@ -280,10 +280,16 @@ impl Lanes {
     }
 
     fn advance_all(&mut self) {
-        let all: Vec<i64> = self.by_mapping.keys().copied().collect();
-        for mapping_id in all {
+        for mapping_id in self.all_lanes() {
             self.advance(mapping_id);
         }
+    }
+
+    /// In an order that is the same every time, so that a seed of the simulation replays.
+    fn all_lanes(&self) -> Vec<i64> {
+        let mut all: Vec<i64> = self.by_mapping.keys().copied().collect();
+        all.sort_unstable();
+        all
     }
 
     /// Lanes that had to wait for the others, as long as there is room; who has least goes first.

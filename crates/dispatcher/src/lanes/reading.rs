@@ -53,6 +53,14 @@ impl Lanes {
         }
     }
 
+    /// Rows became visible that were not told: every lane in memory is read from its beginning, before it hears of later ones.
+    pub fn read_on(&mut self, now: Moment) {
+        self.cx.now = now;
+        for mapping_id in self.all_lanes() {
+            self.wake_behind(mapping_id);
+        }
+    }
+
     /// The rows of a page.
     pub fn paged(&mut self, now: Moment, page: Page, rows: &[FoundRow]) {
         self.cx.now = now;
