@@ -235,7 +235,7 @@ pub(super) const SCENARIOS: [Scenario; 19] = [
     }),
     ("lanes that hang, and few requests", |random| Faults {
         fails: 0.1,
-        unsettled: random.random_range(8..40),
+        unsettled: random.random_range(24..64),
         ..Faults::default()
     }),
     ("settings that change", |random| Faults {
