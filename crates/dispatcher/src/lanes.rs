@@ -34,9 +34,10 @@ pub struct Lanes {
     starving: BTreeSet<(usize, i64)>,
     /// Lanes that would send more, by how many requests have to be free for it.
     held_up: BTreeSet<(usize, i64)>,
-    /// Which lane made a request or asked for a settlement.
+    /// Which lane made a request.
     requests: HashMap<u64, i64>,
-    settlements: HashMap<u64, i64>,
+    /// Which lane asked for a settlement, in which epoch.
+    settlements: HashMap<u64, (i64, i64)>,
     /// What was asked for, and when.
     loads: HashMap<u64, (Moment, Vec<LoadKey>)>,
     is_finding_due: bool,
@@ -126,7 +127,7 @@ impl Lanes {
     /// A settlement was answered.
     pub fn settled(&mut self, now: Moment, settlement: u64, settled: Settled) {
         self.cx.now = now;
-        let Some(mapping_id) = self.settlements.remove(&settlement) else { return };
+        let Some((mapping_id, epoch)) = self.settlements.remove(&settlement) else { return };
         let partition = partition_of(mapping_id);
         match (settled, self.partitions.right(partition)) {
             (Settled::Done, Some(right)) => {
@@ -136,13 +137,14 @@ impl Lanes {
                     self.feed();
                 }
             }
-            (Settled::Stale, Some(_)) => {
+            (Settled::Stale, Some(right)) if right.epoch == epoch => {
                 for mapping_id in self.lanes_of(partition) {
                     self.drop_lane(mapping_id);
                 }
                 self.partitions.forget(partition);
             }
-            (_, None) => {}
+            // What was asked for in an epoch that we know to be over says nothing about this one.
+            (Settled::Stale, Some(_)) | (_, None) => {}
         }
     }
 
@@ -171,7 +173,9 @@ impl Lanes {
             self.cx.actions.pop_front().or_else(|| self.next_load()).or_else(|| self.next_find_due())?;
         match &action {
             Action::Send(request) => _ = self.requests.insert(request.id, request.mapping_id),
-            Action::Settle(settlement) => _ = self.settlements.insert(settlement.id, settlement.mapping_id),
+            Action::Settle(settlement) => {
+                self.settlements.insert(settlement.id, (settlement.mapping_id, settlement.epoch));
+            }
             _ => {}
         }
         Some(action)
@@ -324,7 +328,7 @@ impl Lanes {
         self.cx.unsettled -= lane.unsettled();
         if !lane.is_quiet() {
             self.requests.retain(|_, of| *of != mapping_id);
-            self.settlements.retain(|_, of| *of != mapping_id);
+            self.settlements.retain(|_, (of, _)| *of != mapping_id);
         }
         Some(lane)
     }
