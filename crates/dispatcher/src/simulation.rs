@@ -4,8 +4,8 @@
 //! Several dispatchers share the lanes; what runs in them is what runs in the program, from the heartbeat to the request
 //! (`decisions.rs`). Everything that can take time takes a random time, so answers cross each other in every order:
 //! rows become visible late and out of order, statements take effect before they are answered or without ever being,
-//! receivers fail, refuse, hang and take what they do not answer, processes are drained, killed, stopped and woken up late,
-//! clocks stand still and leap. After every step the ledger checks what must hold; a seed that fails replays.
+//! receivers fail, refuse, hang and take what they do not answer, processes are drained, aborted, killed, stopped and woken up late,
+//! clocks stand still and leap, operators redrive, retry, purge and change settings. After every step the ledger checks what must hold; a seed that fails replays.
 //!
 //! Only in tests and with the feature `simulation`, which the program does not use.
 

@@ -1,4 +1,4 @@
-//! Faults: what goes wrong in a run, when, and what it does to the dispatcher that it hits.
+//! Faults: what goes wrong in a run, and what operators do, when, and what it does to the dispatchers that it hits.
 
 use std::collections::HashMap;
 use std::time::Duration;
