@@ -289,11 +289,8 @@ impl Lanes {
         }
     }
 
-    /// In an order that is the same every time, so that a seed of the simulation replays.
     fn all_lanes(&self) -> Vec<i64> {
-        let mut all: Vec<i64> = self.by_mapping.keys().copied().collect();
-        all.sort_unstable();
-        all
+        in_order(self.by_mapping.keys())
     }
 
     /// Lanes that had to wait for the others, as long as there is room; who has least goes first.
@@ -332,4 +329,11 @@ impl Lanes {
         }
         Some(lane)
     }
+}
+
+/// The same every time, so that a seed of the simulation replays.
+fn in_order<'a>(mapping_ids: impl Iterator<Item = &'a i64>) -> Vec<i64> {
+    let mut mapping_ids: Vec<i64> = mapping_ids.copied().collect();
+    mapping_ids.sort_unstable();
+    mapping_ids
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use signalpost_storage::partition_of;
 
-use super::Lanes;
 use super::action::{Action, LaneSettings, Moment, Owned};
+use super::{Lanes, in_order};
 use crate::lane::Lane;
 
 impl Lanes {
@@ -18,25 +18,25 @@ impl Lanes {
     pub fn configure(&mut self, now: Moment, settings: &HashMap<i64, LaneSettings>) {
         self.cx.now = now;
         let mut fresh = Vec::new();
-        for (mapping_id, new) in settings {
-            match self.settings.get(mapping_id) {
+        for mapping_id in in_order(settings.keys()) {
+            let new = &settings[&mapping_id];
+            match self.settings.get(&mapping_id) {
                 Some(known) if **known == *new => {}
                 Some(known) => {
                     if known.retries != new.retries {
                         self.cx.find_due_at = now;
                     }
                     let new = Arc::new(new.clone());
-                    self.settings.insert(*mapping_id, Arc::clone(&new));
-                    if let Some(lane) = self.by_mapping.get_mut(mapping_id) {
+                    self.settings.insert(mapping_id, Arc::clone(&new));
+                    if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
                         lane.configure(new, &mut self.cx);
-                        self.advance(*mapping_id);
+                        self.advance(mapping_id);
                     }
                 }
-                None => fresh.push((*mapping_id, Arc::new(new.clone()))),
+                None => fresh.push((mapping_id, Arc::new(new.clone()))),
             }
         }
-        let gone: Vec<i64> = self.settings.keys().filter(|id| !settings.contains_key(id)).copied().collect();
-        for mapping_id in gone {
+        for mapping_id in in_order(self.settings.keys().filter(|id| !settings.contains_key(id))) {
             self.settings.remove(&mapping_id);
             if let Some(lane) = self.by_mapping.get_mut(&mapping_id) {
                 lane.close();
