@@ -124,8 +124,8 @@ mod tests {
         // 195: a dead letter that was redriven was sent as the retry that it had been, and as the row that it was.
         // 591: in an ordered lane, a row that was redriven took along events from behind a retry.
         // 76089: a settlement of an epoch that was over came back as stale, and the lane of the next one was forgotten for it.
-        // 370764: of a look that was cut, an ordered lane took later rows for the first.
         // 65211: a row that was known as the retry that it had been, too, was buried as that, and still sent.
+        // 370764: of a look that was cut, an ordered lane took later rows for the first.
         for (scenario, seed) in [
             ("dispatchers that wake up late", 10_397),
             ("dispatchers that wake up late", 9361),

@@ -230,7 +230,7 @@ impl Lane {
     }
 
     /// Stores anew what is left of a row.
-    fn rearrange(&mut self, kind: Kind, position: i64, settlement: &mut Settlement) {
+    pub(super) fn rearrange(&mut self, kind: Kind, position: i64, settlement: &mut Settlement) {
         let row = self.rows(kind).loaded_mut(position).expect("a row under way is loaded");
         let before = row.stored_stretches();
         let (delete, runs) = row.rearrange();
@@ -347,7 +347,7 @@ impl Lane {
         self.conclude_all(right, cx);
     }
 
-    fn forget(&mut self, kind: Kind, position: i64, cx: &mut Context) {
+    pub(super) fn forget(&mut self, kind: Kind, position: i64, cx: &mut Context) {
         if let Some(entry) = self.rows(kind).remove(position) {
             let is_held = matches!(entry.state, State::Loading | State::Loaded(_));
             self.release(if is_held { entry.bytes } else { 0 }, cx);
@@ -356,45 +356,6 @@ impl Lane {
             }
             self.uncover(position);
         }
-    }
-
-    /// Tidies up before the partition is given back: what is not under way is forgotten, and a row that is partly
-    /// delivered is stored without the part that is.
-    pub(super) fn leave(&mut self, right: Right, cx: &mut Context) {
-        for kind in [Kind::Fresh, Kind::Retry] {
-            for position in self.rows(kind).positions() {
-                self.leave_row(kind, position, right, cx);
-            }
-        }
-        self.unloaded.clear();
-        self.due_unloaded.clear();
-        self.due_loaded.clear();
-        self.fills = super::fill::Fills::default();
-    }
-
-    fn leave_row(&mut self, kind: Kind, position: i64, right: Right, cx: &mut Context) {
-        if let Some(row) = self.rows(kind).loaded_mut(position) {
-            if row.is_settling || row.is_in_flight() || self.concluding_has(kind, position) {
-                return;
-            }
-            let row = self.rows(kind).loaded_mut(position).expect("it was there");
-            if row.is_partly_delivered() {
-                let mut settlement = self.blank(right, cx);
-                self.rearrange(kind, position, &mut settlement);
-                let written: SmallVec<[i64; 4]> = settlement.put.iter().map(|put| put.position).collect();
-                settlement.delete.retain(|position| !written.contains(position));
-                let settling =
-                    Settling { rows: SmallVec::from_slice(&[(kind, position)]), ..Settling::default() };
-                self.settle(settlement, settling, cx);
-                return;
-            }
-        }
-        self.forget(kind, position, cx);
-    }
-
-    fn concluding_has(&self, kind: Kind, position: i64) -> bool {
-        let is_it = |piece: &(Kind, i64, usize)| piece.0 == kind && piece.1 == position;
-        self.concluding.iter().any(|ended| ended.flight.pieces.iter().any(is_it))
     }
 }
 

@@ -55,10 +55,8 @@ impl Lanes {
 
     /// Rows became visible that were not told: every lane in memory is read from its beginning, before it hears of later ones.
     pub fn read_on(&mut self, now: Moment) {
-        self.cx.now = now;
-        for mapping_id in self.all_lanes() {
-            self.wake_behind(mapping_id);
-        }
+        let all = self.all_lanes();
+        self.backlog(now, &all);
     }
 
     /// The rows of a page.
