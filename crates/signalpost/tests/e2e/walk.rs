@@ -85,7 +85,17 @@ impl<'a> Walk<'a> {
             tokio::time::sleep(Duration::from_millis(200)).await;
             said = self.tried(&block.text).1;
         }
-        assert!(matches(expected, &said), "{}\nshows\n{said}\nand not\n{expected}", block.text);
+        let others = self.terminals();
+        assert!(matches(expected, &said), "{}\nshows\n{said}\nand not\n{expected}\n{others}", block.text);
+    }
+
+    /// What there is in the terminals: what a command shows may have its reason there.
+    fn terminals(&self) -> String {
+        let shown = |(name, terminal): (&String, &Terminal)| {
+            let all = std::fs::read_to_string(&terminal.output).unwrap_or_default();
+            format!("{name}:\n{all}")
+        };
+        self.terminals.iter().map(shown).collect::<Vec<_>>().join("\n")
     }
 
     async fn open(&mut self, name: &str, text: &str) {
